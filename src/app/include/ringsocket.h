@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * ringsocket.h: the interface between RingSocket, a WebSocket server, and an
+ * app, a shared library that the server loads.
+ *
+ * An app exports one constant, `ringsocket_app`, a table of its callbacks. Each
+ * callback gets an `rs_t`, through which it reaches the server's functions.
+ *
+ *     #include <ringsocket.h>
+ *
+ *     static int echo(rs_t *rs, void *state, rs_client_id client,
+ *                     enum rs_data_kind kind, const uint8_t *data, size_t size)
+ *     {
+ *         (void) state;
+ *         rs->host->send(rs, kind, data, size, RS_TO_LISTED, &client, 1);
+ *         return RS_CB_OK;
+ *     }
+ *
+ *     const struct rs_app ringsocket_app = {
+ *         .abi_version = RS_ABI_VERSION,
+ *         .struct_size = sizeof(struct rs_app),
+ *         .built_with = RS_BUILT_WITH,
+ *         .read = echo
+ *     };
+ *
+ *     gcc -std=c17 -fpic -shared -o echo.so echo.c $(pkg-config --cflags ringsocket)
+ *
+ * C11 or later, C++11 or later (designated initialisers: C++20).
+ *
+ * Threads. All callbacks of an app run one at a time. They do not always run on
+ * the same thread, so keep nothing in thread-local variables between calls. The
+ * server's functions may be called only from within a callback, on its thread,
+ * with the `rs` that this very call was given; an `rs_t *` kept for later is
+ * worthless.
+ *
+ * Order. init first. Then for each client: open once, read for each of its
+ * messages in the order in which they arrived, close once. quit last.
+ *
+ * Ownership. A pointer handed to either side is borrowed until that call returns,
+ * unless its comment says otherwise; nobody frees what the other allocated. What
+ * an app sends has been copied when send returns. What a callback wants to keep,
+ * it copies. The only thing that changes hands is the app's own state: made by
+ * init, handed back to every later callback untouched, freed by quit.
+ *
+ * Texts are pairs of pointer and size and not NUL-terminated, unless they are a
+ * `const char *`. With a size of 0 the pointer may be NULL.
+ *
+ * A callback must return: no exception, longjmp or exit may leave it. As long as
+ * it runs, the app's other clients wait; other apps do not.
+ */
+
+#ifndef RINGSOCKET_H
+#define RINGSOCKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* -------------------------------------------------------------------------- *
+ * Version                                                                    *
+ * -------------------------------------------------------------------------- */
+
+/* An app is loaded only if its abi_version is that of the server. It changes
+ * when something below changes its meaning or its place. What is added within a
+ * version stands at the end of struct rs_app or struct rs_host, and shows in
+ * their struct_size. */
+#define RS_ABI_VERSION 1
+
+/* For struct rs_app's built_with. */
+#if defined(__cplusplus)
+#define RS_BUILT_WITH "ringsocket.h, ABI version 1 (C++)"
+#else
+#define RS_BUILT_WITH "ringsocket.h, ABI version 1 (C)"
+#endif
+
+/* -------------------------------------------------------------------------- *
+ * Values                                                                     *
+ * -------------------------------------------------------------------------- */
+
+/* The context of one call. Its first member is public, see below. */
+typedef struct rs rs_t;
+
+/* Number of a client. Never 0, and never given to another client while the
+ * server runs: a number kept too long reaches nobody. */
+typedef uint64_t rs_client_id;
+
+/* What a callback returns. */
+typedef enum rs_cb_ret {
+    RS_CB_OK = 0,
+    /* App fault, after which the server calls this app's quit and nothing else
+     * of it: its clients are closed with 1011, other apps go on. Log the reason
+     * first. */
+    RS_CB_FATAL = -1
+} rs_cb_ret;
+
+/* What a function of struct rs_host returns. */
+enum rs_result {
+    RS_OK = 0,
+    /* No client of this app with that number is open. */
+    RS_E_CLIENT = -1,
+    /* The payload exceeds max_ws_msg_size, or the reason
+     * RS_CLOSE_REASON_MAX_SIZE. */
+    RS_E_SIZE = -2,
+    /* A close code that an app must not send. */
+    RS_E_CODE = -3,
+    /* Not allowed in this callback. */
+    RS_E_CALL = -4,
+    /* An argument makes no sense: an unknown kind, NULL with a size, text that
+     * is not UTF-8. */
+    RS_E_ARG = -5
+};
+
+/* Kind of a message. */
+enum rs_data_kind {
+    RS_BIN = 0, /* binary data */
+    RS_UTF8 = 1 /* text: valid UTF-8, from the server as well as to it */
+};
+
+/* Who receives a message. */
+enum rs_recipients {
+    RS_TO_LISTED = 0,    /* the clients listed */
+    RS_TO_ALL = 1,       /* all clients of this app, also the one being opened; list none */
+    RS_TO_ALL_EXCEPT = 2 /* all clients of this app but those listed */
+};
+
+/* Importance of a log line; the values are those of <syslog.h>. */
+enum rs_level {
+    RS_LEVEL_ERROR = 3,
+    RS_LEVEL_WARNING = 4,
+    RS_LEVEL_NOTICE = 5,
+    RS_LEVEL_INFO = 6,
+    RS_LEVEL_DEBUG = 7
+};
+
+/* Largest reason of a close in bytes (RFC 6455 section 5.5). */
+#define RS_CLOSE_REASON_MAX_SIZE 123
+
+/* Families of struct rs_client_info: Linux's AF_INET and AF_INET6. */
+#define RS_FAMILY_NONE 0
+#define RS_FAMILY_IPV4 2
+#define RS_FAMILY_IPV6 10
+
+/* Borrowed bytes, not NUL-terminated. data may be NULL if size is 0. */
+struct rs_bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* Who a client is. */
+struct rs_client_info {
+    uint16_t endpoint_id; /* of the server's configuration */
+    uint16_t family;      /* RS_FAMILY_...; NONE for a unix socket */
+    uint16_t port;        /* of the peer, host byte order */
+    uint16_t reserved;    /* 0 */
+    uint8_t ip[16];       /* network byte order; IPv4 in the first 4 */
+};
+
+/* One header field of a request. */
+struct rs_header {
+    struct rs_bytes name;  /* as sent; compare without regard to case */
+    struct rs_bytes value; /* without surrounding white space; any bytes */
+};
+
+/* The request that became a client's connection. */
+struct rs_request {
+    struct rs_bytes path;        /* without the query, not decoded */
+    struct rs_bytes query;       /* after the first '?', not decoded; may be empty */
+    struct rs_bytes host;        /* the Host field */
+    struct rs_bytes subprotocol; /* as the 101 names it; may be empty */
+    const struct rs_header *headers;
+    size_t header_c;
+};
+
+/* What an app may know of the configuration. */
+struct rs_conf {
+    uint32_t struct_size;     /* set by the caller to sizeof(struct rs_conf) */
+    uint32_t worker_c;        /* number of worker threads */
+    uint64_t max_ws_msg_size; /* largest payload in bytes, both ways */
+    struct rs_bytes app_name; /* of this app; valid for the life of the process */
+};
+
+/* -------------------------------------------------------------------------- *
+ * What an app exports                                                        *
+ * -------------------------------------------------------------------------- */
+
+/* The table of an app, to be defined by it under the name `ringsocket_app`. The
+ * server never writes to it and expects that nobody does. A callback that is
+ * NULL is not called.
+ *
+ * All functions of struct rs_host may be called from init, open, read, close and
+ * timer, and only log from quit, where their comments do not say otherwise. */
+struct rs_app {
+    uint32_t abi_version;   /* RS_ABI_VERSION */
+    uint32_t struct_size;   /* sizeof(struct rs_app) */
+    const char *built_with; /* for the server's error lines; may be NULL */
+
+    /* First call. May set *state, which is NULL before, to whatever the app
+     * wishes to get in its other callbacks. If it returns RS_CB_FATAL, nothing
+     * else is called, not even quit: free what was made. */
+    int (*init)(rs_t *rs, void **state);
+
+    /* A client has connected. What is sent to it here reaches it after open has
+     * returned, before anything that is sent later. */
+    int (*open)(rs_t *rs, void *state, rs_client_id client);
+
+    /* A client has sent a message, put together from its frames. data is not
+     * NULL, even if size is 0; it has no particular alignment, and no NUL
+     * follows. */
+    int (*read)(rs_t *rs, void *state, rs_client_id client,
+                enum rs_data_kind kind, const uint8_t *data, size_t size);
+
+    /* A client is gone: nothing reaches it any more. code and reason (UTF-8) are
+     * those of its Close frame, or else 1005 for a frame without a code, 1006
+     * for a connection that was lost, or the code with which the server or the
+     * app closed it (RFC 6455 section 7.4). */
+    int (*close)(rs_t *rs, void *state, rs_client_id client, uint16_t code,
+                 struct rs_bytes reason);
+
+    /* The time that set_timer asked for has come. */
+    int (*timer)(rs_t *rs, void *state);
+
+    /* Last call, once, if init succeeded, also after RS_CB_FATAL: frees state.
+     * There are no clients any more. */
+    void (*quit)(rs_t *rs, void *state);
+};
+
+/* -------------------------------------------------------------------------- *
+ * What the server offers                                                     *
+ * -------------------------------------------------------------------------- */
+
+/* Valid for the life of the process. Results are of enum rs_result. */
+struct rs_host {
+    uint32_t abi_version; /* RS_ABI_VERSION of the server */
+    uint32_t struct_size; /* sizeof(struct rs_host) of the server */
+
+    /* Sends one message to one, several or all clients of this app. data and
+     * clients are copied. Numbers of clients that have left are skipped, as a
+     * client may leave at any time. Each recipient gets messages in the order of
+     * the calls.
+     * RS_OK, RS_E_SIZE, RS_E_ARG; RS_E_CALL in init and quit. */
+    int (*send)(rs_t *rs, enum rs_data_kind kind, const uint8_t *data, size_t size,
+                enum rs_recipients to, const rs_client_id *clients, size_t client_c);
+
+    /* Closes a client: after what was sent to it before, with a Close frame of
+     * this code (1000 to 1003, 1007 to 1009, 1011 to 1014, 3000 to 4999) and
+     * reason (UTF-8, copied). Its messages that are still under way may be read
+     * before its close is called.
+     * RS_OK, RS_E_CLIENT, RS_E_SIZE, RS_E_CODE, RS_E_ARG; RS_E_CALL in init and
+     * quit. */
+    int (*close)(rs_t *rs, rs_client_id client, uint16_t code,
+                 const uint8_t *reason, size_t reason_size);
+
+    /* Fills *info, as long as the client's close has not been called.
+     * RS_OK, RS_E_CLIENT, RS_E_ARG. */
+    int (*client_info)(rs_t *rs, rs_client_id client, struct rs_client_info *info);
+
+    /* Fills *request with the request of the client being opened. All it points
+     * to is gone when open returns.
+     * RS_OK, RS_E_ARG; RS_E_CALL outside open. */
+    int (*request)(rs_t *rs, struct rs_request *request);
+
+    /* Has timer called once, after at least so many microseconds, in place of
+     * any earlier wish; 0 cancels.
+     * RS_OK; RS_E_CALL in quit. */
+    int (*set_timer)(rs_t *rs, uint64_t microseconds);
+
+    /* Fills as much of *conf as conf->struct_size allows.
+     * RS_OK, RS_E_ARG. */
+    int (*get_conf)(rs_t *rs, struct rs_conf *conf);
+
+    /* Writes a line of UTF-8 text to the log, if level (enum rs_level) is
+     * important enough. file and func name the place in the app's source and are
+     * NUL-terminated; they may be NULL, and line 0. All are copied. */
+    void (*log)(rs_t *rs, int level, const char *file, uint32_t line,
+                const char *func, const uint8_t *text, size_t size);
+};
+
+/* What a callback sees of its context. The server's part follows; do not copy
+ * it, or make one. */
+struct rs {
+    const struct rs_host *host; /* never NULL */
+};
+
+/* An app's definition takes its linkage from this declaration, also in C++, and
+ * its visibility, also with -fvisibility=hidden. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+extern const struct rs_app ringsocket_app;
+
+/* The size of an enum is part of the interface: do not use -fshort-enums. */
+#if defined(__cplusplus)
+static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes the ABI");
+#else
+_Static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes the ABI");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RINGSOCKET_H */

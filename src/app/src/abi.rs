@@ -1,0 +1,285 @@
+//! The binary interface between the daemon and an app: the `repr(C)` mirror of
+//! `include/ringsocket.h`, name for name and field for field.
+//!
+//! The header is the contract; it says who owns what and when each function may be called, and
+//! this file repeats only what a reader of Rust needs. `tests/layout.rs` has a C and a C++ compiler
+//! compare sizes, offsets and constants of the two. Rust apps do not need this module: the crate's
+//! root offers the same without a pointer in sight. The daemon does.
+#![expect(unsafe_code, reason = "a table of C functions is shared between threads")]
+
+use std::ffi::{c_char, c_int, c_void};
+
+/// Version of this interface (`RS_ABI_VERSION`). An app and a daemon fit together if theirs are
+/// equal.
+pub const ABI_VERSION: u32 = 1;
+
+/// The one symbol that an app exports: a constant [`App`].
+pub const SYMBOL: &str = "ringsocket_app";
+
+/// A callback went well (`RS_CB_OK`).
+pub const CB_OK: c_int = 0;
+/// App fault: the daemon stops this app, and only this app (`RS_CB_FATAL`).
+pub const CB_FATAL: c_int = -1;
+
+/// A host function did what it was asked (`RS_OK`).
+pub const OK: c_int = 0;
+/// There is no open client of this app with that id (`RS_E_CLIENT`).
+pub const E_CLIENT: c_int = -1;
+/// The payload exceeds `max_ws_msg_size`, or the close reason 123 bytes (`RS_E_SIZE`).
+pub const E_SIZE: c_int = -2;
+/// A close code that an app must not send: neither of RFC 6455's (1000 to 1003, 1007 to 1009, 1011
+/// to 1014) nor 3000 to 4999 (`RS_E_CODE`).
+pub const E_CODE: c_int = -3;
+/// Not allowed in this callback (`RS_E_CALL`).
+pub const E_CALL: c_int = -4;
+/// An argument makes no sense: an unknown kind, a null pointer with a size, text that is not UTF-8
+/// (`RS_E_ARG`).
+pub const E_ARG: c_int = -5;
+
+/// Log level of an error: something failed that somebody must look at (`RS_LEVEL_ERROR`).
+pub const LEVEL_ERROR: c_int = 3;
+/// Log level of a warning (`RS_LEVEL_WARNING`).
+pub const LEVEL_WARNING: c_int = 4;
+/// Log level of a normal but significant event (`RS_LEVEL_NOTICE`).
+pub const LEVEL_NOTICE: c_int = 5;
+/// Log level of information (`RS_LEVEL_INFO`).
+pub const LEVEL_INFO: c_int = 6;
+/// Log level of details for debugging (`RS_LEVEL_DEBUG`).
+pub const LEVEL_DEBUG: c_int = 7;
+
+/// Largest reason of a close, in bytes: what a control frame holds (125, RFC 6455 section 5.5)
+/// without the code (`RS_CLOSE_REASON_MAX_SIZE`).
+pub const CLOSE_REASON_MAX_SIZE: usize = 123;
+
+/// Number of a client (`rs_client_id`). Never 0, never used again within a process.
+pub type ClientId = u64;
+
+/// Kind of a message's payload (`enum rs_data_kind`). A plain number, because the other side of
+/// the interface may hand over anything.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataKind(pub c_int);
+
+impl DataKind {
+    /// Binary data (`RS_BIN`).
+    pub const BIN: Self = Self(0);
+    /// Text: valid UTF-8 (`RS_UTF8`).
+    pub const UTF8: Self = Self(1);
+}
+
+/// Who receives a message (`enum rs_recipients`).
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipients(pub c_int);
+
+impl Recipients {
+    /// The clients in the list (`RS_TO_LISTED`).
+    pub const LISTED: Self = Self(0);
+    /// All clients of the app; the list must be empty (`RS_TO_ALL`).
+    pub const ALL: Self = Self(1);
+    /// All clients of the app except those in the list (`RS_TO_ALL_EXCEPT`).
+    pub const ALL_EXCEPT: Self = Self(2);
+}
+
+/// The context of one call (`rs_t`), handed to every callback and by it to every host function.
+///
+/// Only the first member is public. The daemon's own context begins with an `Rs` and is larger, so
+/// keep to raw pointers: a `&mut Rs` would cover the first member only.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Rs {
+    /// What the daemon offers. Never null; valid for the life of the process.
+    pub host: *const Host,
+}
+
+/// Borrowed bytes (`struct rs_bytes`): not NUL-terminated. `data` may be null if `size` is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    /// Start of the bytes.
+    pub data: *const u8,
+    /// Number of bytes.
+    pub size: usize,
+}
+
+impl Bytes {
+    /// No bytes.
+    pub const EMPTY: Self = Self { data: std::ptr::null(), size: 0 };
+
+    /// Points at `bytes`, without keeping them alive.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), size: bytes.len() }
+    }
+}
+
+/// `init` of an [`App`].
+pub type InitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut *mut c_void) -> c_int;
+/// `open` of an [`App`].
+pub type OpenFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, client: ClientId) -> c_int;
+/// `read` of an [`App`].
+pub type ReadFn = unsafe extern "C" fn(
+    rs: *mut Rs,
+    state: *mut c_void,
+    client: ClientId,
+    kind: DataKind,
+    data: *const u8,
+    size: usize,
+) -> c_int;
+/// `close` of an [`App`].
+pub type CloseFn = unsafe extern "C" fn(
+    rs: *mut Rs,
+    state: *mut c_void,
+    client: ClientId,
+    code: u16,
+    reason: Bytes,
+) -> c_int;
+/// `timer` of an [`App`].
+pub type TimerFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void) -> c_int;
+/// `quit` of an [`App`].
+pub type QuitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void);
+
+/// What an app exports (`struct rs_app`): constant data under the name [`SYMBOL`].
+///
+/// A callback that is `None` (`NULL`) is not called.
+#[repr(C)]
+#[derive(Debug)]
+pub struct App {
+    /// [`ABI_VERSION`] of the header or SDK that the app was built with.
+    pub abi_version: u32,
+    /// `size_of::<App>()` as the app was built; never smaller than in the first release of its
+    /// `abi_version`.
+    pub struct_size: u32,
+    /// NUL-terminated, for error lines: `ringsocket-app 0.1.0 (Rust)`. May be null.
+    pub built_with: *const c_char,
+    /// First call, once. May set the state; where it is `None`, the state is null.
+    pub init: Option<InitFn>,
+    /// A client has connected.
+    pub open: Option<OpenFn>,
+    /// A client sent a whole message.
+    pub read: Option<ReadFn>,
+    /// A client is gone; called once for each client whose `open` was called.
+    pub close: Option<CloseFn>,
+    /// The time of `set_timer` has come.
+    pub timer: Option<TimerFn>,
+    /// Last call; frees the state. Not called if `init` failed.
+    pub quit: Option<QuitFn>,
+}
+
+// SAFETY: the table is constant: function pointers, numbers, and a pointer to a constant string.
+// Whoever makes one promises (the header says so) that neither is ever written to.
+unsafe impl Sync for App {}
+// SAFETY: as above; nothing in it belongs to a thread.
+unsafe impl Send for App {}
+
+/// What the daemon offers to an app (`struct rs_host`). Valid for the life of the process.
+///
+/// All functions must be called from within a callback, on its thread, with the `Rs` it was given.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Host {
+    /// [`ABI_VERSION`] of the daemon.
+    pub abi_version: u32,
+    /// `size_of::<Host>()` of the daemon. Functions added later within a version stand at the end.
+    pub struct_size: u32,
+    /// Sends one message. Ids of clients that have left are skipped.
+    pub send: unsafe extern "C" fn(
+        rs: *mut Rs,
+        kind: DataKind,
+        data: *const u8,
+        size: usize,
+        to: Recipients,
+        clients: *const ClientId,
+        client_c: usize,
+    ) -> c_int,
+    /// Starts the closing handshake with a client.
+    pub close: unsafe extern "C" fn(
+        rs: *mut Rs,
+        client: ClientId,
+        code: u16,
+        reason: *const u8,
+        reason_size: usize,
+    ) -> c_int,
+    /// Fills `info` while the client is open.
+    pub client_info:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, info: *mut ClientInfo) -> c_int,
+    /// Fills `request` inside `open`; what it points to dies when `open` returns.
+    pub request: unsafe extern "C" fn(rs: *mut Rs, request: *mut Request) -> c_int,
+    /// One shot after that many microseconds, in place of the one before; 0 cancels.
+    pub set_timer: unsafe extern "C" fn(rs: *mut Rs, microseconds: u64) -> c_int,
+    /// Fills `conf`, of which the caller has set `struct_size`.
+    pub get_conf: unsafe extern "C" fn(rs: *mut Rs, conf: *mut Conf) -> c_int,
+    /// Writes a line to the log. `file` and `func` may be null and are NUL-terminated.
+    pub log: unsafe extern "C" fn(
+        rs: *mut Rs,
+        level: c_int,
+        file: *const c_char,
+        line: u32,
+        func: *const c_char,
+        text: *const u8,
+        size: usize,
+    ),
+}
+
+/// Who a client is (`struct rs_client_info`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientInfo {
+    /// `endpoint_id` of the configuration.
+    pub endpoint_id: u16,
+    /// Linux's `AF_INET` (2) or `AF_INET6` (10), or 0 where there is no address (a unix socket).
+    pub family: u16,
+    /// Port of the peer, in host byte order; 0 without an address.
+    pub port: u16,
+    /// Always 0.
+    pub reserved: u16,
+    /// Address in network byte order; of an IPv4 address the first 4 bytes, the others 0.
+    pub ip: [u8; 16],
+}
+
+/// [`ClientInfo::family`] of an IPv4 address (`RS_FAMILY_IPV4`, Linux's `AF_INET`).
+pub const FAMILY_IPV4: u16 = 2;
+/// [`ClientInfo::family`] of an IPv6 address (`RS_FAMILY_IPV6`, Linux's `AF_INET6`).
+pub const FAMILY_IPV6: u16 = 10;
+
+/// One header field of a request (`struct rs_header`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Name as it was sent; compare without regard to case.
+    pub name: Bytes,
+    /// Value without leading and trailing white space. Not always UTF-8.
+    pub value: Bytes,
+}
+
+/// The request that became a client's connection (`struct rs_request`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Path of the target, not decoded, without the query.
+    pub path: Bytes,
+    /// What follows the first `?`, not decoded; empty if nothing does.
+    pub query: Bytes,
+    /// The `Host` header field.
+    pub host: Bytes,
+    /// The subprotocol that the 101 names; empty if none.
+    pub subprotocol: Bytes,
+    /// `header_c` header fields, in the order of the request.
+    pub headers: *const Header,
+    /// Number of header fields.
+    pub header_c: usize,
+}
+
+/// What an app may know of the configuration (`struct rs_conf`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Conf {
+    /// Set by the caller to `size_of::<Conf>()`; the daemon writes no more than this many bytes.
+    pub struct_size: u32,
+    /// Number of worker threads.
+    pub worker_c: u32,
+    /// Largest payload of a message in bytes, in either direction.
+    pub max_ws_msg_size: u64,
+    /// Name of this app. Valid for the life of the process.
+    pub app_name: Bytes,
+}

@@ -1,0 +1,128 @@
+//! What the author of a RingSocket app needs: a safe trait, a context to act through, and a macro
+//! that exports the app. [`abi`] is the C interface underneath (`include/ringsocket.h`).
+//!
+//! RingSocket is a WebSocket server for Linux. It owns the connections; an *app* is a shared
+//! library that it loads and whose callbacks it calls: a client has connected, it sent a message,
+//! it is gone, a timer has run out.
+//!
+//! # An app
+//!
+//! ```standalone_crate
+//! #![forbid(unsafe_code)]
+//!
+//! use ringsocket_app::{App, ClientId, Context, Message};
+//! use std::error::Error;
+//!
+//! struct Echo;
+//!
+//! impl App for Echo {
+//!     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+//!         Ok(Echo)
+//!     }
+//!
+//!     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+//!         cx.to(client).send(message);
+//!     }
+//! }
+//!
+//! ringsocket_app::export!(Echo);
+//! # fn main() {
+//! #     let mut host = ringsocket_app::testing::TestHost::<Echo>::start().unwrap();
+//! #     let client = host.open("/");
+//! #     host.text(client, "hi");
+//! #     assert_eq!(host.received(client), ["hi"]);
+//! # }
+//! ```
+//!
+//! Its `Cargo.toml` says that the library is to be one that C programs can load:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! ringsocket-app = "0.1"
+//! ```
+//!
+//! `cargo build --release` makes `lib<name>.so`; copied into the server's folder of apps it is
+//! served at `/<name>`.
+//!
+//! # Laws
+//!
+//! - All callbacks of an app run one at a time, so an app needs no locks. They do not always run
+//!   on the same thread, so it is [`Send`] and should keep nothing in thread-local variables.
+//! - For each client an app sees [`App::open`] once, then [`App::read`] for each message in the
+//!   order in which they arrived, then [`App::close`] once.
+//! - Nothing reaches a client before its `open` has returned.
+//! - While a callback runs, the app's other clients wait (other apps do not): do not sleep in it,
+//!   and leave long work to a thread of your own.
+//! - A panic in a callback is caught and logged with its place in the source, and stops this app
+//!   alone: its clients are closed, other apps go on. Only unwinding panics can be caught, so
+//!   [`export!`] refuses to compile with `panic = "abort"`. What cannot be caught at all (a stack
+//!   overflow, a panic in a `drop` during another panic, `std::process::exit`) ends the server.
+//!
+//! # Tests
+//!
+//! [`testing::TestHost`] drives an app through its exported table as the server does, and records
+//! what the app does, so that `cargo test` needs no server.
+
+pub mod abi;
+mod client;
+mod context;
+mod error;
+mod export;
+mod log;
+mod message;
+mod panics;
+mod recipients;
+mod request;
+pub mod testing;
+
+pub use client::ClientId;
+pub use context::{Conf, Context};
+pub use error::Error;
+pub use log::Level;
+pub use message::{Close, Message};
+pub use recipients::{Everyone, Recipients};
+pub use request::Request;
+
+/// What [`export!`] expands to needs this; nobody else does.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::export::vtable;
+}
+
+/// An app: its state, and what it does when something happens.
+///
+/// One value of it exists for as long as the app runs. It is dropped when the server stops, after
+/// the last callback.
+pub trait App: Send + Sized + 'static {
+    /// Makes the app. Called once, before any client is there, so nothing can be sent yet; timers
+    /// can be set.
+    ///
+    /// # Errors
+    ///
+    /// An error is written to the log with its sources, and the app is not served.
+    fn init(cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>>;
+
+    /// A client has connected. [`Context::request`] tells what it asked for. What is sent to it
+    /// here reaches it once `open` has returned.
+    fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+        let _ = (cx, client);
+    }
+
+    /// A client has sent a message, put together from its frames.
+    fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+        let _ = (cx, client, message);
+    }
+
+    /// A client is gone, for whatever reason: nothing that is sent to it reaches it any more.
+    fn close(&mut self, cx: &mut Context<'_>, client: ClientId, close: Close<'_>) {
+        let _ = (cx, client, close);
+    }
+
+    /// The time that [`Context::set_timer`] asked for has come.
+    fn timer(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+}

@@ -1,0 +1,323 @@
+//! A server for tests: drives an app through its exported table, as RingSocket does, and records
+//! what the app does. It has no sockets, no threads and no clock.
+//!
+//! ```
+//! use ringsocket_app::testing::{TestHost, Visit};
+//! use ringsocket_app::{App, ClientId, Context, Message};
+//!
+//! struct Relay;
+//!
+//! impl App for Relay {
+//!     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
+//!         Ok(Relay)
+//!     }
+//!     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+//!         cx.to_all().except(client).send(message);
+//!     }
+//! }
+//!
+//! let mut host = TestHost::<Relay>::start().unwrap();
+//! let ann = host.open("/relay");
+//! let ben = host.open(Visit::new("/relay?name=Ben").header("User-Agent", "a test"));
+//! host.text(ann, "hi");
+//! assert_eq!(host.received(ben), ["hi"]);
+//! assert!(host.received(ann).is_empty());
+//! ```
+#![expect(unsafe_code, reason = "plays the server's part of the C interface")]
+
+mod records;
+mod table;
+
+pub use records::{LogLine, Received, Stopped, Visit};
+
+use crate::{App, ClientId, abi, export};
+use std::collections::BTreeMap;
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr;
+use std::time::Duration;
+use table::{Call, Callback, Client, HOST, World};
+
+/// A server for tests, with one app in it.
+///
+/// After each callback, clients that the app closed get their `close` callback, as if their peer
+/// had answered at once; [`linger`](Self::linger) changes that. Dropping it ends the app.
+pub struct TestHost<A: App> {
+    /// Owned (from a box), as a pointer because the app holds it too while it is called.
+    call: *mut Call,
+    app: abi::App,
+    state: *mut c_void,
+    next_client: abi::ClientId,
+    is_stopped: bool,
+    /// Whether clients that the app closes stay until they leave.
+    is_lingering: bool,
+    /// Code and reason of the clients that the app closed.
+    closed: BTreeMap<abi::ClientId, (u16, String)>,
+    _app: PhantomData<A>,
+}
+
+impl<A: App> TestHost<A> {
+    /// Starts the app with a limit of 16 MiB per message.
+    ///
+    /// # Errors
+    ///
+    /// The last line of the log, if `init` failed.
+    pub fn start() -> Result<Self, String> {
+        Self::start_with(16 << 20)
+    }
+
+    /// Starts the app with this limit per message, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// The last line of the log, if `init` failed.
+    pub fn start_with(max_message_size: usize) -> Result<Self, String> {
+        let world = World {
+            clients: BTreeMap::new(),
+            callback: Callback::Init,
+            max_message_size,
+            timer: None,
+            log: Vec::new(),
+            headers: Vec::new(),
+        };
+        let call = Box::into_raw(Box::new(Call { rs: abi::Rs { host: &HOST }, world }));
+        let mut host = Self {
+            call,
+            app: export::vtable::<A>(),
+            state: ptr::null_mut(),
+            next_client: 1,
+            is_stopped: false,
+            is_lingering: false,
+            closed: BTreeMap::new(),
+            _app: PhantomData,
+        };
+        let init = host.app.init.expect("the SDK exports all callbacks");
+        // SAFETY: a valid context, and a place for the state.
+        let result = unsafe { init(host.call.cast(), &mut host.state) };
+        if result == abi::CB_OK {
+            return Ok(host);
+        }
+        host.is_stopped = true;
+        Err(host.log().last().map_or_else(String::new, |line| line.text.clone()))
+    }
+
+    fn world(&self) -> &World {
+        // SAFETY: `call` is ours, and no callback is running while a method is.
+        unsafe { &(*self.call).world }
+    }
+
+    fn world_mut(&mut self) -> &mut World {
+        // SAFETY: as above, and `self` is borrowed for writing.
+        unsafe { &mut (*self.call).world }
+    }
+
+    /// Lets a client in.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now.
+    pub fn open(&mut self, visit: impl Into<Visit>) -> ClientId {
+        self.try_open(visit).unwrap_or_else(|_| self.give_up())
+    }
+
+    /// Lets a client in.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the app has stopped, or fails now.
+    pub fn try_open(&mut self, visit: impl Into<Visit>) -> Result<ClientId, Stopped> {
+        let id = self.next_client;
+        self.next_client += 1;
+        let client = Client { visit: visit.into(), received: Vec::new(), closed: None };
+        self.world_mut().clients.insert(id, client);
+        let open = self.app.open.expect("the SDK exports all callbacks");
+        // SAFETY: a valid context and state.
+        self.call(Callback::Open(id), |rs, state| unsafe { open(rs, state, id) })?;
+        Ok(ClientId::new(id).expect("counted from 1"))
+    }
+
+    /// Has a client send a text message.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now.
+    pub fn text(&mut self, client: ClientId, text: &str) {
+        self.try_read(client, abi::DataKind::UTF8, text.as_bytes())
+            .unwrap_or_else(|_| self.give_up());
+    }
+
+    /// Has a client send a binary message.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now.
+    pub fn binary(&mut self, client: ClientId, bytes: &[u8]) {
+        self.try_read(client, abi::DataKind::BIN, bytes).unwrap_or_else(|_| self.give_up());
+    }
+
+    /// Has a client send a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the app has stopped, or fails now.
+    ///
+    /// # Panics
+    ///
+    /// If the kind is text, and the payload is not.
+    pub fn try_read(
+        &mut self,
+        client: ClientId,
+        kind: abi::DataKind,
+        payload: &[u8],
+    ) -> Result<(), Stopped> {
+        if kind == abi::DataKind::UTF8 {
+            std::str::from_utf8(payload).expect("a text message is UTF-8");
+        }
+        let read = self.app.read.expect("the SDK exports all callbacks");
+        let (client, data, size) = (client.get(), payload.as_ptr(), payload.len());
+        // SAFETY: a valid context and state; the payload is as the interface demands.
+        self.call(Callback::Other, |rs, state| unsafe { read(rs, state, client, kind, data, size) })
+    }
+
+    /// Has a client leave.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the app has stopped, or fails now.
+    pub fn leave(
+        &mut self,
+        client: ClientId,
+        code: u16,
+        reason: impl AsRef<[u8]>,
+    ) -> Result<(), Stopped> {
+        self.world_mut().clients.remove(&client.get());
+        self.call_close(client.get(), code, reason.as_ref())
+    }
+
+    /// Lets the timer run out, if one is set.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the app has stopped, or fails now.
+    pub fn fire_timer(&mut self) -> Result<(), Stopped> {
+        if self.world_mut().timer.take().is_none() {
+            return Ok(());
+        }
+        let timer = self.app.timer.expect("the SDK exports all callbacks");
+        // SAFETY: a valid context and state.
+        self.call(Callback::Other, |rs, state| unsafe { timer(rs, state) })
+    }
+
+    /// What a client received since it was last asked. Nothing from a client that is gone.
+    pub fn received(&mut self, client: ClientId) -> Vec<Received> {
+        let client = self.world_mut().clients.get_mut(&client.get());
+        client.map_or_else(Vec::new, |client| std::mem::take(&mut client.received))
+    }
+
+    /// Whether a client is still there.
+    #[must_use]
+    pub fn is_open(&self, client: ClientId) -> bool {
+        self.world().clients.contains_key(&client.get())
+    }
+
+    /// Code and reason with which the app closed a client, if it did.
+    #[must_use]
+    pub fn closed_with(&self, client: ClientId) -> Option<(u16, &str)> {
+        let asked = || self.world().clients.get(&client.get())?.closed.as_ref();
+        let (code, reason) = self.closed.get(&client.get()).or_else(asked)?;
+        Some((*code, reason))
+    }
+
+    /// From now on, clients that the app closes stay until [`leave`](Self::leave), as real ones do
+    /// whose messages are still under way: what they send is read, what is sent to them is lost.
+    pub fn linger(&mut self) {
+        self.is_lingering = true;
+    }
+
+    /// The time that the timer is set to.
+    #[must_use]
+    pub fn timer(&self) -> Option<Duration> {
+        self.world().timer
+    }
+
+    /// All lines of the log.
+    #[must_use]
+    pub fn log(&self) -> &[LogLine] {
+        &self.world().log
+    }
+
+    /// Ends the app as the server does when it stops, and returns the log.
+    pub fn quit(mut self) -> Vec<LogLine> {
+        self.call_quit();
+        std::mem::take(&mut self.world_mut().log)
+    }
+
+    fn give_up(&self) -> ! {
+        panic!("the app has failed; its log: {:#?}", self.log())
+    }
+
+    fn call_close(
+        &mut self,
+        client: abi::ClientId,
+        code: u16,
+        reason: &[u8],
+    ) -> Result<(), Stopped> {
+        let close = self.app.close.expect("the SDK exports all callbacks");
+        let reason = abi::Bytes::of(reason);
+        // SAFETY: a valid context and state; the reason is borrowed for the call.
+        self.call(Callback::Other, |rs, state| unsafe { close(rs, state, client, code, reason) })
+    }
+
+    /// Calls a callback, then `close` for each client that it closed.
+    fn call(
+        &mut self,
+        callback: Callback,
+        body: impl FnOnce(*mut abi::Rs, *mut c_void) -> c_int,
+    ) -> Result<(), Stopped> {
+        if self.is_stopped {
+            return Err(Stopped);
+        }
+        self.world_mut().callback = callback;
+        let result = body(self.call.cast(), self.state);
+        self.world_mut().headers.clear();
+        if result != abi::CB_OK {
+            self.is_stopped = true;
+            self.world_mut().clients.clear();
+            return Err(Stopped);
+        }
+        let mut clients = self.world().clients.iter();
+        let closed = clients.find_map(|(id, client)| Some((*id, client.closed.clone()?)));
+        let Some((id, (code, reason))) = closed else { return Ok(()) };
+        if self.is_lingering {
+            return Ok(());
+        }
+        self.world_mut().clients.remove(&id);
+        self.closed.insert(id, (code, reason.clone()));
+        self.call_close(id, code, reason.as_bytes())
+    }
+
+    fn call_quit(&mut self) {
+        let state = std::mem::replace(&mut self.state, ptr::null_mut());
+        if !state.is_null() {
+            self.world_mut().callback = Callback::Quit;
+            let quit = self.app.quit.expect("the SDK exports all callbacks");
+            // SAFETY: a valid context, and the state of `init`, which is not used any more.
+            unsafe { quit(self.call.cast(), state) }
+        }
+    }
+}
+
+impl<A: App> Drop for TestHost<A> {
+    fn drop(&mut self) {
+        self.call_quit();
+        // SAFETY: made from a box by `start`, and nobody else holds it any more.
+        drop(unsafe { Box::from_raw(self.call) });
+    }
+}
+
+impl<A: App> fmt::Debug for TestHost<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestHost").field("log", &self.log()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! What a test says to [`TestHost`](super::TestHost), and what it gets to see.
+
+use crate::Level;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A message as a client received it. Compares with `&str` and `&[u8]` by kind and content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+impl Received {
+    /// The payload of a text message.
+    ///
+    /// # Panics
+    ///
+    /// If it is binary.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Binary(bytes) => panic!("a binary message of {} bytes", bytes.len()),
+        }
+    }
+}
+
+impl PartialEq<&str> for Received {
+    fn eq(&self, other: &&str) -> bool {
+        matches!(self, Self::Text(text) if text == other)
+    }
+}
+
+impl PartialEq<&[u8]> for Received {
+    fn eq(&self, other: &&[u8]) -> bool {
+        matches!(self, Self::Binary(bytes) if bytes == other)
+    }
+}
+
+/// A line that the app, or the SDK on its behalf, wrote to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogLine {
+    /// Its importance.
+    pub level: Level,
+    /// Its text.
+    pub text: String,
+    /// The source file it names, if any.
+    pub file: Option<String>,
+    /// The line in that file; 0 without one.
+    pub line: u32,
+}
+
+/// The app has failed and is not called any more; the last line of the log says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the app has failed; see its log")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// How a client comes in: the target of its request, and whatever else a test wants to set.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub(super) target: Vec<u8>,
+    pub(super) host: Vec<u8>,
+    pub(super) subprotocol: Vec<u8>,
+    pub(super) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) endpoint: u16,
+}
+
+impl Visit {
+    /// A visit to a path, with or without a query: `/chat?room=lobby`. The client comes from
+    /// 192.0.2.1 (RFC 5737) through endpoint 1.
+    pub fn new(target: impl AsRef<[u8]>) -> Self {
+        Self {
+            target: target.as_ref().to_vec(),
+            host: b"localhost".to_vec(),
+            subprotocol: Vec::new(),
+            headers: Vec::new(),
+            address: Some(SocketAddr::from(([192, 0, 2, 1], 49152))),
+            endpoint: 1,
+        }
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Sets the `Host` that the app sees.
+    #[must_use]
+    pub fn host(mut self, host: impl AsRef<[u8]>) -> Self {
+        self.host = host.as_ref().to_vec();
+        self
+    }
+
+    /// Sets the subprotocol.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl AsRef<[u8]>) -> Self {
+        self.subprotocol = name.as_ref().to_vec();
+        self
+    }
+
+    /// Sets the address of the peer; `None` stands for a unix socket.
+    #[must_use]
+    pub fn address(mut self, address: Option<SocketAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Sets the endpoint's number.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint_id: u16) -> Self {
+        self.endpoint = endpoint_id;
+        self
+    }
+}
+
+impl From<&str> for Visit {
+    fn from(target: &str) -> Self {
+        Self::new(target)
+    }
+}

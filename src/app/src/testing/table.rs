@@ -1,0 +1,239 @@
+//! The table of functions that [`TestHost`](super::TestHost) offers to its app, and what they work
+//! on.
+#![expect(unsafe_code, reason = "plays the server's part of the C interface")]
+
+use super::{LogLine, Received, Visit};
+use crate::context::borrow;
+use crate::{Level, abi};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::size_of;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A client that is there.
+pub(super) struct Client {
+    pub(super) visit: Visit,
+    pub(super) received: Vec<Received>,
+    /// Code and reason with which the app closes it.
+    pub(super) closed: Option<(u16, String)>,
+}
+
+/// What the app is doing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callback {
+    Init,
+    /// With the client that is being opened.
+    Open(abi::ClientId),
+    Other,
+    Quit,
+}
+
+/// What the functions of the host table work on.
+pub(super) struct World {
+    pub(super) clients: BTreeMap<abi::ClientId, Client>,
+    pub(super) callback: Callback,
+    pub(super) max_message_size: usize,
+    pub(super) timer: Option<Duration>,
+    pub(super) log: Vec<LogLine>,
+    /// Header fields that a request points to, until the callback returns.
+    pub(super) headers: Vec<Vec<abi::Header>>,
+}
+
+/// The server's context of a call: begins with what the app may see.
+#[repr(C)]
+pub(super) struct Call {
+    pub(super) rs: abi::Rs,
+    pub(super) world: World,
+}
+
+/// The table that the app calls.
+pub(super) static HOST: abi::Host = abi::Host {
+    abi_version: abi::ABI_VERSION,
+    struct_size: size_of::<abi::Host>() as u32,
+    send: host_send,
+    close: host_close,
+    client_info: host_client_info,
+    request: host_request,
+    set_timer: host_set_timer,
+    get_conf: host_get_conf,
+    log: host_log,
+};
+
+/// The world behind the context of a call.
+///
+/// # Safety
+///
+/// `rs` is the first member of a [`Call`], and no other borrow of its world exists during `'a`: the
+/// methods of [`TestHost`] hold none while they call the app.
+unsafe fn world<'a>(rs: *mut abi::Rs) -> &'a mut World {
+    // SAFETY: as the caller promises.
+    unsafe { &mut (*rs.cast::<Call>()).world }
+}
+
+unsafe extern "C" fn host_send(
+    rs: *mut abi::Rs,
+    kind: abi::DataKind,
+    data: *const u8,
+    size: usize,
+    to: abi::Recipients,
+    clients: *const abi::ClientId,
+    client_c: usize,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given, and slices.
+    let (world, payload, listed) =
+        unsafe { (world(rs), borrow(data, size), borrow(clients, client_c)) };
+    if matches!(world.callback, Callback::Init | Callback::Quit) {
+        return abi::E_CALL;
+    }
+    if size > world.max_message_size {
+        return abi::E_SIZE;
+    }
+    let message = match (kind, std::str::from_utf8(payload)) {
+        (abi::DataKind::BIN, _) => Received::Binary(payload.to_vec()),
+        (abi::DataKind::UTF8, Ok(text)) => Received::Text(text.to_owned()),
+        _ => return abi::E_ARG,
+    };
+    let receives = |id| match to {
+        abi::Recipients::LISTED => listed.contains(id),
+        abi::Recipients::ALL => true,
+        _ => !listed.contains(id),
+    };
+    for (id, client) in &mut world.clients {
+        if client.closed.is_none() && receives(id) {
+            client.received.push(message.clone());
+        }
+    }
+    abi::OK
+}
+
+unsafe extern "C" fn host_close(
+    rs: *mut abi::Rs,
+    client: abi::ClientId,
+    code: u16,
+    reason: *const u8,
+    reason_size: usize,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given, and a slice.
+    let (world, reason) = unsafe { (world(rs), borrow(reason, reason_size)) };
+    if matches!(world.callback, Callback::Init | Callback::Quit) {
+        return abi::E_CALL;
+    }
+    if !matches!(code, 1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999) {
+        return abi::E_CODE;
+    }
+    if reason_size > abi::CLOSE_REASON_MAX_SIZE {
+        return abi::E_SIZE;
+    }
+    let Ok(reason) = std::str::from_utf8(reason) else { return abi::E_ARG };
+    match world.clients.get_mut(&client) {
+        Some(client) if client.closed.is_none() => {
+            client.closed = Some((code, reason.to_owned()));
+            abi::OK
+        }
+        _ => abi::E_CLIENT,
+    }
+}
+
+unsafe extern "C" fn host_client_info(
+    rs: *mut abi::Rs,
+    client: abi::ClientId,
+    info: *mut abi::ClientInfo,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given.
+    let world = unsafe { world(rs) };
+    let Some(client) = world.clients.get(&client) else { return abi::E_CLIENT };
+    let mut found = abi::ClientInfo { endpoint_id: client.visit.endpoint, ..Default::default() };
+    if let Some(address) = client.visit.address {
+        found.port = address.port();
+        match address.ip() {
+            IpAddr::V4(ip) => {
+                found.family = abi::FAMILY_IPV4;
+                found.ip[..4].copy_from_slice(&ip.octets());
+            }
+            IpAddr::V6(ip) => {
+                found.family = abi::FAMILY_IPV6;
+                found.ip = ip.octets();
+            }
+        }
+    }
+    // SAFETY: the app hands over a place of that type.
+    unsafe { info.write(found) };
+    abi::OK
+}
+
+unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) -> c_int {
+    // SAFETY: the app hands over the context it was given.
+    let world = unsafe { world(rs) };
+    let Callback::Open(id) = world.callback else { return abi::E_CALL };
+    let Some(client) = world.clients.get(&id) else { return abi::E_CALL };
+    let visit = &client.visit;
+    let at = visit.target.iter().position(|&byte| byte == b'?');
+    let (path, query) = match at {
+        Some(at) => (&visit.target[..at], &visit.target[at + 1..]),
+        None => (&visit.target[..], &[][..]),
+    };
+    let headers: Vec<abi::Header> = visit
+        .headers
+        .iter()
+        .map(|(name, value)| abi::Header {
+            name: abi::Bytes::of(name),
+            value: abi::Bytes::of(value),
+        })
+        .collect();
+    let filled = abi::Request {
+        path: abi::Bytes::of(path),
+        query: abi::Bytes::of(query),
+        host: abi::Bytes::of(&visit.host),
+        subprotocol: abi::Bytes::of(&visit.subprotocol),
+        header_c: headers.len(),
+        headers: headers.as_ptr(),
+    };
+    world.headers.push(headers);
+    // SAFETY: the app hands over a place of that type.
+    unsafe { request.write(filled) };
+    abi::OK
+}
+
+unsafe extern "C" fn host_set_timer(rs: *mut abi::Rs, microseconds: u64) -> c_int {
+    // SAFETY: the app hands over the context it was given.
+    let world = unsafe { world(rs) };
+    if world.callback == Callback::Quit {
+        return abi::E_CALL;
+    }
+    world.timer = Some(Duration::from_micros(microseconds)).filter(|after| !after.is_zero());
+    abi::OK
+}
+
+unsafe extern "C" fn host_get_conf(rs: *mut abi::Rs, conf: *mut abi::Conf) -> c_int {
+    // SAFETY: the app hands over the context it was given, and a place of that type.
+    unsafe {
+        (*conf).worker_c = 2;
+        (*conf).max_ws_msg_size = world(rs).max_message_size as u64;
+        (*conf).app_name = abi::Bytes::of(b"test");
+    }
+    abi::OK
+}
+
+unsafe extern "C" fn host_log(
+    rs: *mut abi::Rs,
+    level: c_int,
+    file: *const c_char,
+    line: u32,
+    _func: *const c_char,
+    text: *const u8,
+    size: usize,
+) {
+    // SAFETY: the app hands over the context it was given, a NUL-terminated name or null, and a
+    // slice.
+    let (world, file, text) = unsafe {
+        let file = (!file.is_null()).then(|| CStr::from_ptr(file));
+        (world(rs), file, borrow(text, size))
+    };
+    world.log.push(LogLine {
+        level: Level::from_abi(level).expect("a level of the interface"),
+        text: String::from_utf8_lossy(text).into_owned(),
+        file: file.map(|file| file.to_string_lossy().into_owned()),
+        line,
+    });
+}

@@ -1,0 +1,59 @@
+//! A connection before its first frame.
+
+use super::*;
+
+#[test]
+fn rfc9112_3_bad_requests_are_answered_and_end_the_connection() {
+    for (head, status) in [
+        (&b"\x16\x03\x01"[..], 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (&[b'x'; 1025], 414),
+    ] {
+        let mut caller = Caller::new();
+        caller.feed(head);
+        assert_eq!(caller.seen, [Seen::BadRequest(status)]);
+        assert!(caller.out.starts_with(format!("HTTP/1.1 {status} ").as_bytes()));
+        assert_eq!(caller.connection.phase(), Phase::Finished);
+        assert!(caller.connection.is_idle_on_heap());
+    }
+}
+
+#[test]
+fn frames_may_follow_the_head_in_the_same_input() {
+    let mut caller = Caller::new();
+    caller.feed(&[HANDSHAKE, &whole(Opcode::Text, b"early")].concat());
+    assert_eq!(caller.seen, [Seen::Request("/x".to_owned()), text("early")]);
+}
+
+#[test]
+fn nothing_is_read_before_the_caller_has_decided() {
+    let mut bytes = [HANDSHAKE, b"rest"].concat();
+    let (mut connection, mut out) = (Connection::new(NOW, &limits()), Vec::new());
+    let mut input = Input::new(&mut bytes);
+    let event = connection.receive(&mut input, NOW, &limits(), &mut out);
+    assert!(matches!(event, Some(Event::Request(_))));
+    assert_eq!(connection.phase(), Phase::Deciding);
+    assert_eq!(connection.deadline(), None);
+    assert!(connection.receive(&mut input, NOW, &limits(), &mut out).is_none());
+    assert!(!connection.close(CloseCode::NORMAL, "", NOW, &limits(), &mut out));
+    assert_eq!(input.remaining(), b"rest");
+    connection.refuse();
+    assert!(connection.receive(&mut input, NOW, &limits(), &mut out).is_none());
+    assert_eq!(connection.phase(), Phase::Finished);
+    assert!(input.is_empty() && out.is_empty());
+}
+
+#[test]
+fn rfc9110_15_5_9_a_late_head_is_408() {
+    let mut caller = Caller::new();
+    assert_eq!(caller.connection.deadline(), Some(Millis(11_000)));
+    caller.feed(b"GET / HT");
+    assert_eq!(caller.connection.expire(Millis(10_999), &mut caller.out), None);
+    assert!(caller.out.is_empty());
+    assert_eq!(caller.connection.expire(Millis(11_000), &mut caller.out), Some(Expired::Head));
+    assert!(caller.out.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"));
+    assert_eq!(caller.connection.phase(), Phase::Finished);
+    assert!(caller.connection.is_idle_on_heap());
+    assert_eq!(caller.connection.expire(Millis(99_999), &mut caller.out), None);
+}

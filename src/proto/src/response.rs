@@ -1,0 +1,166 @@
+//! HTTP responses other than 101 (RFC 9112 section 4). Each is complete, says in its body why it
+//! was given, and ends the connection.
+//! Not for: the choice of a response (`http`, `upgrade`).
+
+/// Appends the decimal digits of a number.
+fn push_number(number: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(number.to_string().as_bytes());
+}
+
+/// A response that refuses a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Response {
+    /// The status code (RFC 9110 section 15).
+    pub status: u16,
+    why: &'static str,
+    /// Further header lines, each with its line end.
+    headers: &'static str,
+}
+
+impl Response {
+    /// A response with one of the statuses that this crate gives. `why` is for people: a sentence
+    /// or two.
+    pub(crate) const fn new(status: u16, why: &'static str) -> Self {
+        let headers = match status {
+            // A resource that speaks nothing but WebSocket (RFC 9110 section 15.5.22). The
+            // connection option belongs to the Upgrade field (section 7.8).
+            426 => "Connection: close, Upgrade\r\nUpgrade: websocket\r\n",
+            405 => "Connection: close\r\nAllow: GET, HEAD\r\n",
+            _ => "Connection: close\r\n",
+        };
+        Self { status, why, headers }
+    }
+
+    /// 426 that names the version of the protocol (RFC 6455 section 4.4).
+    pub(crate) const fn wrong_version(why: &'static str) -> Self {
+        let headers = "Connection: close, Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\n";
+        Self { status: 426, why, headers }
+    }
+
+    /// 503 (RFC 9110 section 15.6.4): the service stops, or what stands behind it has failed.
+    pub const fn unavailable(why: &'static str) -> Self {
+        Self::new(503, why)
+    }
+
+    /// What the body says beside the status.
+    pub const fn why(&self) -> &'static str {
+        self.why
+    }
+
+    /// Appends the whole response; without its body if the request was a `HEAD`
+    /// (RFC 9110 section 9.3.2).
+    pub fn write(&self, head_only: bool, out: &mut Vec<u8>) {
+        let phrase = phrase(self.status);
+        let mut body = Vec::with_capacity(64 + self.why.len());
+        push_number(usize::from(self.status), &mut body);
+        for part in [" ", phrase, "\n", self.why, "\n"] {
+            body.extend_from_slice(part.as_bytes());
+        }
+        write_status_line(self.status, out);
+        out.extend_from_slice(self.headers.as_bytes());
+        write_entity_headers("text/plain; charset=utf-8", body.len(), out);
+        if !head_only {
+            out.extend_from_slice(&body);
+        }
+    }
+}
+
+/// Appends the head of a 200 response, whose body of `body_len` bytes the caller sends after it.
+/// `content_type` must hold no line ends.
+pub fn write_page_head(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
+    write_status_line(200, out);
+    out.extend_from_slice(b"Connection: close\r\nCache-Control: no-cache\r\n");
+    write_entity_headers(content_type, body_len, out);
+}
+
+fn write_status_line(status: u16, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_number(usize::from(status), out);
+    out.push(b' ');
+    out.extend_from_slice(phrase(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The last header lines, and the empty one.
+fn write_entity_headers(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"X-Content-Type-Options: nosniff\r\nContent-Type: ");
+    out.extend_from_slice(content_type.as_bytes());
+    out.extend_from_slice(b"\r\nContent-Length: ");
+    push_number(body_len, out);
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// The reason phrase (RFC 9110 section 15; 431: RFC 6585 section 5).
+const fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        414 => "URI Too Long",
+        426 => "Upgrade Required",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(response: &Response, head_only: bool) -> String {
+        let mut out = Vec::new();
+        response.write(head_only, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn rfc9112_6_3_the_length_is_that_of_the_body() {
+        for status in [400, 403, 404, 405, 408, 414, 426, 431, 501, 503, 505] {
+            let text = written(&Response::new(status, "It is so."), false);
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} {}\r\n", phrase(status))));
+            assert!(!phrase(status).is_empty());
+            assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
+            assert!(head.contains("\r\nConnection: close"));
+            assert_eq!(body, format!("{status} {}\nIt is so.\n", phrase(status)));
+        }
+    }
+
+    #[test]
+    fn rfc9110_9_3_2_a_head_gets_the_same_head_and_no_body() {
+        let response = Response::unavailable("Later.");
+        let (whole, head) = (written(&response, false), written(&response, true));
+        assert!(head.ends_with("\r\n\r\n"));
+        assert_eq!(whole.strip_prefix(&head), Some("503 Service Unavailable\nLater.\n"));
+    }
+
+    #[test]
+    fn rfc9110_15_5_22_and_rfc6455_4_4_what_426_names() {
+        let text = written(&Response::new(426, "x"), true);
+        assert!(text.contains("\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n"));
+        let text = written(&Response::wrong_version("x"), true);
+        assert!(text.contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
+    }
+
+    #[test]
+    fn rfc9110_15_5_6_what_405_names() {
+        assert!(written(&Response::new(405, "x"), true).contains("\r\nAllow: GET, HEAD\r\n"));
+    }
+
+    #[test]
+    fn head_of_a_page() {
+        let mut out = Vec::new();
+        write_page_head("text/html; charset=utf-8", 12345, &mut out);
+        let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-cache\r\n\
+            X-Content-Type-Options: nosniff\r\nContent-Type: text/html; charset=utf-8\r\n\
+            Content-Length: 12345\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

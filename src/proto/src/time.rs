@@ -1,0 +1,32 @@
+//! Time as this crate sees it: a number that the caller hands in.
+//! Not for: reading a clock. Nothing in this crate does.
+
+use std::ops::Add;
+use std::time::Duration;
+
+/// A moment, in milliseconds of a monotonic clock of the caller's. Where the clock starts does not
+/// matter, as long as all moments given to one connection come from the same one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Millis(pub u64);
+
+impl Add<Duration> for Millis {
+    type Output = Self;
+
+    /// The moment that much later; fractions of a millisecond are dropped, and the end of time is
+    /// where it stops.
+    fn add(self, wait: Duration) -> Self {
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addition_drops_fractions_and_saturates() {
+        assert_eq!(Millis(5) + Duration::from_micros(2_999), Millis(7));
+        assert_eq!(Millis(5) + Duration::MAX, Millis(u64::MAX));
+    }
+}

@@ -1,0 +1,183 @@
+//! The opening handshake (RFC 6455 section 4.2): from a well-formed request to 101 or to a
+//! response that says what is wrong.
+//! Not for: HTTP syntax (`http`), or what else a port serves beside WebSocket.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
+
+use crate::http::{self, Request};
+use crate::response::Response;
+
+/// What every client knows the server by (RFC 6455 section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Where WebSocket connections are let in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// The whole path as clients send it, percent-encoded; compared byte by byte.
+    pub path: String,
+    /// The host it answers to; `None` for any.
+    pub authority: Option<Authority>,
+    /// Origins of pages that may connect (RFC 6454 section 6.2), such as `https://example.com`.
+    /// If there is none, all may. Clients that name no origin are let in: they are no browsers.
+    pub allowed_origins: Vec<String>,
+    /// Subprotocols that are spoken here (RFC 6455 section 1.9). Empty for now.
+    pub subprotocols: Vec<String>,
+}
+
+/// A host and a port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Authority {
+    /// In lower case; an IPv6 address in brackets.
+    pub host: String,
+    /// The port in the URL, which need not be the one that is listened on.
+    pub port: u16,
+}
+
+/// What to answer to a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// 101: see [`write_switching_protocols`].
+    Accept {
+        /// Index of the endpoint.
+        endpoint: usize,
+        /// The subprotocol agreed on: the first of the client's that the endpoint speaks.
+        subprotocol: Option<String>,
+    },
+    /// This response.
+    Refuse(Response),
+    /// The request is a `GET` or `HEAD` that asks for no upgrade: a page may be served.
+    Page {
+        /// The response if there is none.
+        otherwise: Response,
+    },
+}
+
+/// Decides about a request. `default_port` is what a `Host` without a port means: 80, or 443 behind
+/// TLS. Of several endpoints that fit, one that names the host goes before one for all hosts, and
+/// then the first.
+pub fn decide(request: &Request<'_>, endpoints: &[Endpoint], default_port: u16) -> Decision {
+    if !matches!(request.method(), "GET" | "HEAD") {
+        return Decision::Refuse(Response::new(405, "Only GET and HEAD are answered here."));
+    }
+    let endpoint = find_endpoint(request, endpoints, default_port);
+    if !asks_for_upgrade(request) {
+        return Decision::Page { otherwise: without_upgrade(request, endpoint.is_some()) };
+    }
+    let Some((index, endpoint)) = endpoint else {
+        let why = "There is no WebSocket endpoint with this path and host.";
+        return Decision::Refuse(Response::new(404, why));
+    };
+    match check(request, endpoint) {
+        Err(response) => Decision::Refuse(response),
+        Ok(()) => Decision::Accept {
+            endpoint: index,
+            subprotocol: choose_subprotocol(request, endpoint).map(str::to_owned),
+        },
+    }
+}
+
+/// RFC 9110 section 7.8: the Upgrade field counts only with the connection option that belongs to
+/// it, and never in HTTP/1.0.
+fn asks_for_upgrade(request: &Request<'_>) -> bool {
+    request.method() == "GET"
+        && request.is_http_1_1()
+        && request.lists("connection", "upgrade")
+        && request.lists("upgrade", "websocket")
+}
+
+/// What to answer to a request without upgrade for which there is no page.
+fn without_upgrade(request: &Request<'_>, is_endpoint: bool) -> Response {
+    if !is_endpoint {
+        return Response::new(404, "There is nothing here.");
+    }
+    if !request.is_http_1_1() {
+        return Response::new(505, "This is a WebSocket endpoint; WebSocket needs HTTP/1.1.");
+    }
+    if request.header("sec-websocket-key").is_some() {
+        let why = "The request has a Sec-WebSocket-Key but not both \"Connection: Upgrade\" and \
+                   \"Upgrade: websocket\"; a proxy on the way may have removed them.";
+        return Response::new(426, why);
+    }
+    Response::new(426, "This is a WebSocket endpoint; connect with a WebSocket client.")
+}
+
+fn find_endpoint<'e>(
+    request: &Request<'_>,
+    endpoints: &'e [Endpoint],
+    default_port: u16,
+) -> Option<(usize, &'e Endpoint)> {
+    let (host, port) = http::split_host(request.host().unwrap_or_default());
+    let port = port.unwrap_or(default_port);
+    let here = || endpoints.iter().enumerate().filter(|(_, e)| e.path == request.path());
+    let by_name = here().find(|(_, endpoint)| {
+        let is_it = |a: &Authority| a.port == port && a.host.eq_ignore_ascii_case(host);
+        endpoint.authority.as_ref().is_some_and(is_it)
+    });
+    by_name.or_else(|| here().find(|(_, endpoint)| endpoint.authority.is_none()))
+}
+
+/// RFC 6455 section 4.2.1, items 5 to 7, and section 10.2 on origins.
+fn check(request: &Request<'_>, endpoint: &Endpoint) -> Result<(), Response> {
+    match request.only("sec-websocket-version") {
+        Some(b"13") => {}
+        None if request.header("sec-websocket-version").is_none() => {
+            return Err(Response::new(400, "The request has no Sec-WebSocket-Version."));
+        }
+        _ => return Err(Response::wrong_version("Only version 13 of WebSocket is spoken here.")),
+    }
+    let is_key = |key: &[u8]| STANDARD.decode(key).is_ok_and(|key| key.len() == 16);
+    if !request.only("sec-websocket-key").is_some_and(is_key) {
+        let why = "The request needs one Sec-WebSocket-Key, 16 bytes in base64.";
+        return Err(Response::new(400, why));
+    }
+    if !endpoint.allowed_origins.is_empty() {
+        let allowed = &endpoint.allowed_origins;
+        // Of an origin only scheme and host can hold letters, and both know no case.
+        let is_allowed = |origin: &[u8]| {
+            allowed.iter().any(|allowed| origin.eq_ignore_ascii_case(allowed.as_bytes()))
+        };
+        if !request.all("origin").all(is_allowed) {
+            return Err(Response::new(403, "Pages of this origin may not connect here."));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 6455 section 4.2.2, item 5, `/subprotocol/`: the client's order decides.
+fn choose_subprotocol<'e>(request: &Request<'_>, endpoint: &'e Endpoint) -> Option<&'e str> {
+    let mut offered = request.all("sec-websocket-protocol").flat_map(http::list);
+    offered.find_map(|offer| {
+        let spoken = endpoint.subprotocols.iter().find(|spoken| spoken.as_bytes() == offer);
+        spoken.map(String::as_str)
+    })
+}
+
+/// Appends the 101 response to a request for which [`decide`] said [`Decision::Accept`]
+/// (RFC 6455 section 4.2.2).
+pub fn write_switching_protocols(
+    request: &Request<'_>,
+    subprotocol: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let key = request.header("sec-websocket-key").unwrap_or_default();
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    out.extend_from_slice(accept_key(key).as_bytes());
+    if let Some(subprotocol) = subprotocol {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+        out.extend_from_slice(subprotocol.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// The proof that the handshake was understood (RFC 6455 section 4.2.2, item 5, `/accept/`).
+fn accept_key(key: &[u8]) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! The opening handshake, case by case.
+
+use super::*;
+
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+
+fn endpoint(path: &str, authority: Option<(&str, u16)>) -> Endpoint {
+    let authority = authority.map(|(host, port)| Authority { host: host.to_owned(), port });
+    Endpoint {
+        path: path.to_owned(),
+        authority,
+        allowed_origins: Vec::new(),
+        subprotocols: Vec::new(),
+    }
+}
+
+fn decide_head(head: &str, endpoints: &[Endpoint]) -> Decision {
+    decide(&http::parse(head.as_bytes()).unwrap(), endpoints, 80)
+}
+
+/// The decision on a handshake with these lines, at the only endpoint there is.
+fn decide_lines(lines: &[&str]) -> Decision {
+    let head = format!("GET /chat HTTP/1.1\r\nHost: a\r\n{}\r\n", lines.concat());
+    decide_head(&head, &[endpoint("/chat", None)])
+}
+
+/// The endpoint that a proper handshake gets to.
+fn reached(host: &str, target: &str, endpoints: &[Endpoint]) -> Result<usize, u16> {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+    match decide_head(&head, endpoints) {
+        Decision::Accept { endpoint, .. } => Ok(endpoint),
+        Decision::Refuse(response) => Err(response.status),
+        Decision::Page { .. } => panic!("an upgrade was asked for"),
+    }
+}
+
+fn refusal(decision: Decision) -> u16 {
+    match decision {
+        Decision::Refuse(response) => response.status,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn otherwise(decision: Decision) -> u16 {
+    match decision {
+        Decision::Page { otherwise } => otherwise.status,
+        other => panic!("no page: {other:?}"),
+    }
+}
+
+const ACCEPTED: Decision = Decision::Accept { endpoint: 0, subprotocol: None };
+
+#[test]
+fn rfc6455_1_3_the_handshake_of_the_overview() {
+    let head = "GET /chat HTTP/1.1\r\n\
+        Host: server.example.com\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Origin: http://example.com\r\n\
+        Sec-WebSocket-Protocol: chat, superchat\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    let mut endpoint = endpoint("/chat", None);
+    endpoint.subprotocols = vec!["superchat".to_owned(), "chat".to_owned()];
+    let request = http::parse(head.as_bytes()).unwrap();
+    let subprotocol = Some("chat".to_owned());
+    assert_eq!(decide(&request, &[endpoint], 80), Decision::Accept { endpoint: 0, subprotocol });
+    let mut out = Vec::new();
+    write_switching_protocols(&request, Some("chat"), &mut out);
+    let expected = "HTTP/1.1 101 Switching Protocols\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+        Sec-WebSocket-Protocol: chat\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
+fn rfc6455_4_2_2_without_subprotocols_none_is_named() {
+    assert_eq!(decide_lines(&[UPGRADE, KEY, VERSION, "Sec-WebSocket-Protocol: a\r\n"]), ACCEPTED);
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{KEY}\r\n");
+    let mut out = Vec::new();
+    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), None, &mut out);
+    assert!(out.ends_with(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"));
+}
+
+#[test]
+fn rfc6455_4_2_1_tokens_know_no_case_and_stand_in_lists() {
+    let lines = "connection: keep-alive, uPGRADE\r\nUPGRADE: x/1, WebSocket\r\n";
+    assert_eq!(decide_lines(&[lines, KEY, VERSION]), ACCEPTED);
+}
+
+#[test]
+fn rfc9110_7_8_an_upgrade_that_is_not_asked_for_in_full_is_none() {
+    for lines in [
+        "",
+        "Connection: Upgrade\r\n",
+        "Upgrade: websocket\r\n",
+        "Connection: keep-alive\r\nUpgrade: websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket2\r\n",
+    ] {
+        assert_eq!(otherwise(decide_lines(&[lines, KEY, VERSION])), 426, "{lines:?}");
+    }
+    let head = format!("GET /chat HTTP/1.0\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+    assert_eq!(otherwise(decide_head(&head, &[endpoint("/chat", None)])), 505);
+    let head = format!("HEAD /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+    assert_eq!(otherwise(decide_head(&head, &[endpoint("/chat", None)])), 426);
+}
+
+#[test]
+fn pages_are_offered_where_there_is_no_endpoint() {
+    assert_eq!(otherwise(decide_head("GET /x HTTP/1.1\r\nHost: a\r\n\r\n", &[])), 404);
+    assert_eq!(otherwise(decide_head("HEAD / HTTP/1.0\r\n\r\n", &[])), 404);
+}
+
+#[test]
+fn rfc9110_15_5_6_other_methods_are_405() {
+    for method in ["POST", "get", "OPTIONS", "CONNECT"] {
+        let head = format!("{method} /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+        assert_eq!(refusal(decide_head(&head, &[endpoint("/chat", None)])), 405, "{method}");
+    }
+}
+
+#[test]
+fn rfc6455_4_2_1_the_key_is_16_bytes_in_base64() {
+    assert_eq!(decide_lines(&[UPGRADE, KEY, VERSION]), ACCEPTED);
+    for key in [
+        "",
+        "Sec-WebSocket-Key:\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        &KEY.repeat(2),
+    ] {
+        assert_eq!(refusal(decide_lines(&[UPGRADE, key, VERSION])), 400, "{key:?}");
+    }
+}
+
+#[test]
+fn rfc6455_4_4_other_versions_are_told_13() {
+    for version in ["8", "7", "013", "13, 8", "13.0", ""] {
+        let line = format!("Sec-WebSocket-Version: {version}\r\n");
+        let decision = decide_lines(&[UPGRADE, KEY, &line]);
+        let Decision::Refuse(response) = decision else { panic!("{version} is accepted") };
+        assert_eq!(response, Response::wrong_version(response.why()));
+    }
+    assert_eq!(refusal(decide_lines(&[UPGRADE, KEY, VERSION, VERSION])), 426);
+    assert_eq!(refusal(decide_lines(&[UPGRADE, KEY])), 400);
+}
+
+#[test]
+fn endpoints_are_matched_by_their_whole_path() {
+    let endpoints = [endpoint("/a", None), endpoint("/a/b", None)];
+    assert_eq!(reached("x", "/a", &endpoints), Ok(0));
+    assert_eq!(reached("x", "/a/b?c=/a", &endpoints), Ok(1));
+    assert_eq!(reached("x", "http://x/a/b", &endpoints), Ok(1));
+    for target in ["/", "/A", "/a/", "/ab", "/a/b/c", "/%61", "//a"] {
+        assert_eq!(reached("x", target, &endpoints), Err(404), "{target}");
+    }
+}
+
+#[test]
+fn endpoints_are_matched_by_host_and_port() {
+    let endpoints = [
+        endpoint("/", None),
+        endpoint("/", Some(("a.b", 80))),
+        endpoint("/", Some(("a.b", 8080))),
+        endpoint("/", Some(("[::1]", 80))),
+    ];
+    assert_eq!(reached("a.b", "/", &endpoints), Ok(1));
+    assert_eq!(reached("A.B:80", "/", &endpoints), Ok(1));
+    assert_eq!(reached("a.b:8080", "/", &endpoints), Ok(2));
+    assert_eq!(reached("[::1]", "/", &endpoints), Ok(3));
+    assert_eq!(reached("x.a.b", "/", &endpoints), Ok(0));
+    assert_eq!(reached("a.b:81", "/", &endpoints), Ok(0));
+    assert_eq!(reached("x", "http://a.b:8080/", &endpoints), Ok(2));
+    assert_eq!(reached("a.b.evil", "/", &endpoints[1..]), Err(404));
+    assert_eq!(reached("", "/", &endpoints[1..]), Err(404));
+}
+
+#[test]
+fn rfc6455_10_2_origins() {
+    let mut endpoint = endpoint("/chat", None);
+    endpoint.allowed_origins = vec!["https://a.b".to_owned(), "http://c:81".to_owned()];
+    let verdict = |lines: &str| {
+        let head = format!("GET /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}{lines}\r\n");
+        match decide_head(&head, std::slice::from_ref(&endpoint)) {
+            Decision::Accept { .. } => 101,
+            other => refusal(other),
+        }
+    };
+    for allowed in
+        ["", "Origin: https://a.b\r\n", "Origin: HTTPS://A.b\r\n", "Origin: http://c:81\r\n"]
+    {
+        assert_eq!(verdict(allowed), 101, "{allowed:?}");
+    }
+    for refused in [
+        "http://a.b",
+        "https://a.b.evil",
+        "https://a.b/",
+        "https://a.b:443",
+        "https://a.",
+        "https://x.a.b",
+        "null",
+        "",
+    ] {
+        assert_eq!(verdict(&format!("Origin: {refused}\r\n")), 403, "{refused}");
+    }
+    assert_eq!(verdict("Origin: https://a.b\r\nOrigin: https://evil\r\n"), 403);
+    assert_eq!(decide_lines(&[UPGRADE, KEY, VERSION, "Origin: https://any\r\n"]), ACCEPTED);
+}

@@ -1,0 +1,164 @@
+//! The command line: `ringsocket [--config FILE] [--apps DIR]` and `ringsocket check [FILE]`.
+//! Not for: doing what it says (`main`), or reading the file (`config`).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{DEFAULT_APPS_DIR, Source};
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Serve.
+    Run {
+        /// The configuration.
+        source: Source,
+        /// The folder of apps, if not the default.
+        apps_dir: Option<PathBuf>,
+    },
+    /// Check the configuration and say what it serves.
+    Check {
+        /// The configuration.
+        source: Source,
+        /// The folder of apps, if not the default.
+        apps_dir: Option<PathBuf>,
+    },
+}
+
+/// Reads the command line, the program's name included.
+///
+/// # Errors
+/// On a mistake, and for `--help` and `--version`: `clap::Error::exit` prints each and ends the
+/// process with the right status.
+pub fn parse<I>(arguments: I) -> Result<Command, clap::Error>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let line = Line::try_parse_from(arguments)?;
+    match line.what {
+        Some(What::Check(after)) => {
+            let (source, apps_dir) = line.files.and(after)?.split();
+            Ok(Command::Check { source, apps_dir })
+        }
+        None => {
+            let (source, apps_dir) = line.files.split();
+            Ok(Command::Run { source, apps_dir })
+        }
+    }
+}
+
+const AFTER_HELP: &str = "\
+systemd opens the sockets and starts the server:
+  systemctl enable --now ringsocket.socket
+Without systemd as the first process, for a try:
+  systemd-socket-activate -l 127.0.0.1:8080 ringsocket";
+
+/// WebSocket server that runs apps from shared libraries behind systemd's sockets
+#[derive(Debug, Parser)]
+#[command(name = "ringsocket", version, after_help = AFTER_HELP)]
+struct Line {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    files: Files,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what is wrong with a configuration, or what it serves; exits with 0 or 78
+    Check(Files),
+}
+
+#[derive(Args, Debug)]
+struct Files {
+    /// Configuration [default: /etc/ringsocket.json; built-in defaults if that does not exist]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same, as an option
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+    /// Folder of apps (*.so)
+    #[arg(long, value_name = "DIR", help = format!("Folder of apps (*.so) [default: {DEFAULT_APPS_DIR}]"))]
+    apps: Option<PathBuf>,
+}
+
+impl Files {
+    /// Those named before a subcommand together with those named after it.
+    fn and(self, after: Files) -> Result<Files, clap::Error> {
+        let named = |files: &Files| files.file.is_some() || files.config.is_some();
+        if named(&self) && named(&after) || self.apps.is_some() && after.apps.is_some() {
+            let text = "the same file is named before and after the subcommand";
+            return Err(Line::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(Files {
+            file: self.file.or(after.file),
+            config: self.config.or(after.config),
+            apps: self.apps.or(after.apps),
+        })
+    }
+
+    fn split(self) -> (Source, Option<PathBuf>) {
+        let source = match self.file.or(self.config) {
+            Some(path) => Source { path, explicit: true },
+            None => Source::default(),
+        };
+        (source, self.apps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(path: &str) -> Source {
+        Source { path: path.into(), explicit: true }
+    }
+
+    fn line(text: &str) -> Result<Command, ErrorKind> {
+        parse(text.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_is_named_by_option_or_by_place_as_in_the_original() {
+        let run = |source, apps: Option<&str>| {
+            Ok(Command::Run { source, apps_dir: apps.map(PathBuf::from) })
+        };
+        assert_eq!(line("ringsocket"), run(Source::default(), None));
+        assert_eq!(line("ringsocket /a.json"), run(named("/a.json"), None));
+        assert_eq!(line("ringsocket --config /a.json"), run(named("/a.json"), None));
+        assert_eq!(line("ringsocket --apps /b"), run(Source::default(), Some("/b")));
+        assert_eq!(line("ringsocket --apps /b /a"), run(named("/a"), Some("/b")));
+        assert_eq!(line("ringsocket ./check"), run(named("./check"), None));
+    }
+
+    #[test]
+    fn check_takes_the_same_files() {
+        let check = |source, apps: Option<&str>| {
+            Ok(Command::Check { source, apps_dir: apps.map(PathBuf::from) })
+        };
+        assert_eq!(line("ringsocket check"), check(Source::default(), None));
+        assert_eq!(line("ringsocket check /a --apps /b"), check(named("/a"), Some("/b")));
+        assert_eq!(line("ringsocket check --config /a"), check(named("/a"), None));
+        assert_eq!(line("ringsocket --apps /b check /a"), check(named("/a"), Some("/b")));
+        assert_eq!(line("ringsocket --config /a check"), check(named("/a"), None));
+    }
+
+    #[test]
+    fn contradictions_and_unknown_words_are_refused() {
+        assert_eq!(line("ringsocket /a --config /b"), Err(ErrorKind::ArgumentConflict));
+        assert_eq!(line("ringsocket --confg /b"), Err(ErrorKind::UnknownArgument));
+        assert_eq!(line("ringsocket /a /b"), Err(ErrorKind::UnknownArgument));
+        assert_eq!(line("ringsocket --apps /b check --apps /c"), Err(ErrorKind::ArgumentConflict));
+        assert_eq!(line("ringsocket --config /b check /c"), Err(ErrorKind::ArgumentConflict));
+        assert_eq!(line("ringsocket --version"), Err(ErrorKind::DisplayVersion));
+    }
+}

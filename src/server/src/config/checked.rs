@@ -1,0 +1,330 @@
+//! The raw configuration into the checked one: defaults, ranges, and whether values fit each other.
+//! Not for: apps and their endpoints (`apps`), names and types (`parse`).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::nearest;
+use super::keys::{self, Number};
+use super::parse::{Findings, Path};
+use super::{Config, Limits, Port, Surroundings, Waits, apps, raw};
+use crate::log::Level;
+
+/// The largest header of a client's frame: RFC 6455 section 5.2.
+const MAX_FRAME_HEADER: usize = 14;
+const MIB: usize = 1 << 20;
+const DEFAULT_FD_ALLOC_C: u64 = 4096;
+/// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.
+const LONGEST_SENSIBLE_STOP: u64 = 80;
+
+/// What TLS keys are answered with, so that nobody believes that this version encrypts.
+pub(super) const NO_TLS: &str = "TLS is not in this version of RingSocket (a later one brings it)";
+
+/// Checks everything. Errors go into `findings`; with any there, the result is not to be used.
+pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surroundings) -> Config {
+    let root = Path::root();
+    let log_level = log_level(&root.key("log_level"), raw.log_level.as_deref(), findings);
+    if raw.certs.as_ref().is_some_and(|certs| !certs.is_empty()) {
+        let hint = "leave `certs` out, and let a proxy in front do TLS until then";
+        findings.error(&root.key("certs"), NO_TLS, hint);
+    }
+    let ports = ports(&root.key("ports"), raw.ports.as_deref(), findings);
+    let apps = apps::check(raw.apps.as_deref(), &ports, findings, around);
+    let given = raw.worker_c.map(|given| number(&root, Some(given), keys::WORKER_C, 1, findings));
+    let max_workers = to_usize(keys::WORKER_C.max);
+    let worker_c =
+        given.unwrap_or_else(|| around.cores.saturating_sub(apps.len()).clamp(1, max_workers));
+    let limits = limits(&raw, fds_beside(worker_c, apps.len()), findings, around);
+    let waits = waits(&raw, findings);
+    Config { log_level, worker_c, ports, apps, limits, waits }
+}
+
+/// File descriptors the daemon needs besides one per connection: standard streams, sockets,
+/// journal and notification (64), four for each worker (epoll, eventfd, ...), two for each app.
+pub(super) fn fds_beside(worker_c: usize, app_c: usize) -> usize {
+    64 + 4 * worker_c + 2 * app_c
+}
+
+fn log_level(path: &Path, given: Option<&str>, findings: &mut Findings<'_>) -> Level {
+    let Some(given) = given else { return Level::default() };
+    given.parse().unwrap_or_else(|_| {
+        let hint = nearest(given, Level::ALL.map(Level::name));
+        let hint = hint.map_or_else(String::new, |near| format!("did you mean \"{near}\"?"));
+        let what = format!("`log_level` must be {}, not {given:?}", keys::expected("log_level"));
+        findings.error(path, what, &hint);
+        Level::default()
+    })
+}
+
+fn ports(path: &Path, raw: Option<&[raw::Port]>, findings: &mut Findings<'_>) -> Vec<Port> {
+    let Some(raw) = raw else { return Vec::new() };
+    if raw.is_empty() {
+        let hint = "leave `ports` out to serve every socket that systemd passes";
+        findings.error(path, "`ports` lists no port", hint);
+    }
+    let mut seen = HashMap::new();
+    let mut ports = Vec::new();
+    for (at, port) in raw.iter().enumerate() {
+        let path = path.index(at);
+        let www_root = folder(&path.key("www_root"), port.www_root.as_deref(), findings);
+        if port.is_unencrypted != Some(true)
+            && !is_broken(&path.key("is_unencrypted"), port, findings)
+        {
+            let what = match port.is_unencrypted {
+                Some(_) => NO_TLS.to_owned(),
+                None => format!("`is_unencrypted` is false unless it is written, and {NO_TLS}"),
+            };
+            let hint = "for plain ws://, perhaps behind a proxy that does TLS, write \
+                        \"is_unencrypted\": true";
+            findings.error(&path.key("is_unencrypted"), what, hint);
+        }
+        let Some(number) = required(&path, port.port_number, keys::PORT_NUMBER, 80, findings)
+        else {
+            continue;
+        };
+        if let Some(first) = seen.insert(number, at) {
+            let what = format!("port {number} is already listed in ports[{first}]");
+            findings.error(&path.key("port_number"), what, "keep one of the two");
+        }
+        ports.push(Port { port_number: number, is_unencrypted: true, www_root });
+    }
+    ports
+}
+
+/// Whether `is_unencrypted` was written but with a value of the wrong type, reported already.
+fn is_broken(path: &Path, port: &raw::Port, findings: &Findings<'_>) -> bool {
+    port.is_unencrypted.is_none() && findings.is_written(path)
+}
+
+fn limits(
+    raw: &raw::Root,
+    fds_beside: usize,
+    findings: &mut Findings<'_>,
+    around: &Surroundings,
+) -> Limits {
+    let root = Path::root();
+    let max_ws_msg_size =
+        number(&root, raw.max_ws_msg_size, keys::MAX_WS_MSG_SIZE, 16 * MIB, findings);
+    let budget = (64 * MIB).max(max_ws_msg_size);
+    let mut plain = |raw, key, default| number(&root, raw, key, default, findings);
+    let limits = Limits {
+        max_ws_msg_size,
+        max_ws_frame_chain_size: plain(
+            raw.max_ws_frame_chain_size,
+            keys::MAX_WS_FRAME_CHAIN_SIZE,
+            default_chain_size(max_ws_msg_size),
+        ),
+        max_backpressure: plain(raw.max_backpressure, keys::MAX_BACKPRESSURE, MIB),
+        max_http_head_size: plain(raw.max_http_head_size, keys::MAX_HTTP_HEAD_SIZE, 8192),
+        max_http_header_c: plain(raw.max_http_header_c, keys::MAX_HTTP_HEADER_C, 64),
+        inbound_ring_buf_size: plain(raw.inbound_ring_buf_size, keys::INBOUND_RING_BUF_SIZE, MIB),
+        outbound_ring_buf_size: plain(
+            raw.outbound_ring_buf_size,
+            keys::OUTBOUND_RING_BUF_SIZE,
+            MIB,
+        ),
+        inbound_block_budget: plain(raw.inbound_block_budget, keys::INBOUND_BLOCK_BUDGET, budget),
+        outbound_block_budget: plain(
+            raw.outbound_block_budget,
+            keys::OUTBOUND_BLOCK_BUDGET,
+            budget,
+        ),
+        worker_rbuf_size: plain(raw.worker_rbuf_size, keys::WORKER_RBUF_SIZE, 256 << 10),
+        epoll_buf_elem_c: plain(raw.epoll_buf_elem_c, keys::EPOLL_BUF_ELEM_C, 100),
+        fd_alloc_c: fd_alloc_c(raw.fd_alloc_c, fds_beside, findings, around),
+    };
+    fit(&limits, findings);
+    limits
+}
+
+/// A tenth more than the message, as in the original; but room for some frames in any case.
+fn default_chain_size(max_ws_msg_size: usize) -> usize {
+    (max_ws_msg_size + max_ws_msg_size / 10).max(max_ws_msg_size + 1024)
+}
+
+/// Whether the limits fit each other. Defaults do, so every complaint is about a written key.
+fn fit(limits: &Limits, findings: &mut Findings<'_>) {
+    let root = Path::root();
+    let msg = limits.max_ws_msg_size;
+    if limits.max_ws_frame_chain_size < msg + MAX_FRAME_HEADER {
+        let what = format!(
+            "`max_ws_frame_chain_size` ({}) has no room for a message of `max_ws_msg_size` ({msg}) \
+             and its frame header",
+            limits.max_ws_frame_chain_size
+        );
+        let hint = format!(
+            "write at least {}, or leave it out to have {}",
+            msg + MAX_FRAME_HEADER,
+            default_chain_size(msg)
+        );
+        findings.error(&root.key("max_ws_frame_chain_size"), what, &hint);
+    }
+    for (key, size) in [
+        (keys::INBOUND_RING_BUF_SIZE.key, limits.inbound_ring_buf_size),
+        (keys::OUTBOUND_RING_BUF_SIZE.key, limits.outbound_ring_buf_size),
+    ] {
+        if !size.is_power_of_two() {
+            let above = size.next_power_of_two();
+            let hint = format!("write {} or {above}", above / 2);
+            findings.error(&root.key(key), format!("`{key}` must be a power of two"), &hint);
+        }
+    }
+    for (key, budget) in [
+        (keys::INBOUND_BLOCK_BUDGET.key, limits.inbound_block_budget),
+        (keys::OUTBOUND_BLOCK_BUDGET.key, limits.outbound_block_budget),
+    ] {
+        if budget < msg {
+            let what = format!(
+                "`{key}` ({budget}) has no room for a message of `max_ws_msg_size` ({msg})"
+            );
+            findings.error(&root.key(key), what, &format!("write at least {msg}"));
+        }
+    }
+    // An app sees the whole request head when a client opens, copied into the inbound ring beside
+    // a table of its headers; a ring takes records of up to half its size.
+    let head = limits.max_http_head_size;
+    if limits.inbound_ring_buf_size < 4 * head {
+        let key = keys::INBOUND_RING_BUF_SIZE.key;
+        let what = format!(
+            "`{key}` ({}) is too small for request heads of `max_http_head_size` ({head})",
+            limits.inbound_ring_buf_size
+        );
+        let hint = format!("write at least {}", (4 * head).next_power_of_two());
+        findings.error(&root.key(key), what, &hint);
+    }
+}
+
+fn fd_alloc_c(
+    given: Option<u64>,
+    beside: usize,
+    findings: &mut Findings<'_>,
+    around: &Surroundings,
+) -> usize {
+    let path = Path::root().key("fd_alloc_c");
+    let wanted =
+        number(&Path::root(), given, keys::FD_ALLOC_C, to_usize(DEFAULT_FD_ALLOC_C), findings);
+    let Some(nofile) = around.nofile.map(to_usize) else { return wanted };
+    if wanted.saturating_add(beside) <= nofile {
+        return wanted;
+    }
+    let room = nofile.saturating_sub(beside);
+    let limit = format!(
+        "this process may open only {nofile} files, of which {beside} serve other purposes than \
+         connections"
+    );
+    let raise = format!("set LimitNOFILE={} in ringsocket.service", wanted + beside);
+    if room == 0 {
+        findings.error(&path, limit, &raise);
+    } else if given.is_some() {
+        let what = format!("`fd_alloc_c` ({wanted}) is out of reach: {limit}");
+        findings.error(&path, what, &format!("{raise}, or write at most {room}"));
+    } else {
+        let what = format!("at most {room} connections will be taken: {limit}");
+        findings.warn(&path, what, &format!("for {wanted} connections, {raise}"));
+    }
+    room
+}
+
+fn waits(raw: &raw::Root, findings: &mut Findings<'_>) -> Waits {
+    let root = Path::root();
+    let mut seconds =
+        |raw, key, default| Duration::from_secs(number(&root, raw, key, default, findings) as u64);
+    let waits = Waits {
+        http_head: seconds(raw.http_head_wait, keys::HTTP_HEAD_WAIT, 10),
+        shutdown_wait_http: seconds(raw.shutdown_wait_http, keys::SHUTDOWN_WAIT_HTTP, 15),
+        shutdown_wait_ws: seconds(raw.shutdown_wait_ws, keys::SHUTDOWN_WAIT_WS, 30),
+        stop: seconds(raw.stop_wait, keys::STOP_WAIT, 20),
+        write_stall: seconds(raw.write_stall_wait, keys::WRITE_STALL_WAIT, 30),
+    };
+    if waits.stop.as_secs() > LONGEST_SENSIBLE_STOP {
+        let what = "systemd kills a service whose stop takes longer than `TimeoutStopSec=`";
+        let hint = format!(
+            "write at most {LONGEST_SENSIBLE_STOP}, or set TimeoutStopSec={} in ringsocket.service",
+            waits.stop.as_secs() + 10
+        );
+        findings.warn(&root.key("stop_wait"), what, &hint);
+    }
+    waits
+}
+
+/// A number in its range, or the default after a complaint.
+pub(super) fn number(
+    object: &Path,
+    given: Option<u64>,
+    key: Number,
+    default: usize,
+    findings: &mut Findings<'_>,
+) -> usize {
+    match given {
+        None => default,
+        Some(given) if (key.min..=key.max).contains(&given) => to_usize(given),
+        Some(given) => {
+            let what = format!("`{}` must be {}, not {given}", key.key, key.expected());
+            findings.error(&object.key(key.key), what, "");
+            default
+        }
+    }
+}
+
+/// A 16-bit number that must be written; `example` is one. `None` after a complaint.
+pub(super) fn required(
+    object: &Path,
+    given: Option<u64>,
+    key: Number,
+    example: u16,
+    findings: &mut Findings<'_>,
+) -> Option<u16> {
+    let path = object.key(key.key);
+    if given.is_none() {
+        missing(&path, key.key, &format!("add \"{}\": {example}", key.key), findings);
+        return None;
+    }
+    let in_range = given.filter(|given| (key.min..=key.max).contains(given));
+    number(object, given, key, 0, findings);
+    in_range.and_then(|given| u16::try_from(given).ok())
+}
+
+/// Complains about a key that must be written, unless it is there with a type that was refused.
+pub(super) fn missing(path: &Path, key: &str, add: &str, findings: &mut Findings<'_>) {
+    if !findings.is_written(path) {
+        findings.error(path, format!("`{key}` is missing"), add);
+    }
+}
+
+/// An absolute path of a folder that exists; complains otherwise.
+pub(super) fn folder(
+    path: &Path,
+    given: Option<&str>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
+    let folder = absolute(path, given?, "/usr/share/ringsocket/www", findings)?;
+    match std::fs::metadata(&folder) {
+        Ok(about) if about.is_dir() => return Some(folder),
+        Ok(_) => findings.error(path, format!("{} is no folder", folder.display()), ""),
+        Err(error) => {
+            findings.error(path, format!("cannot read {}: {error}", folder.display()), "");
+        }
+    }
+    None
+}
+
+/// An absolute path; complains otherwise.
+pub(super) fn absolute(
+    path: &Path,
+    given: &str,
+    example: &str,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
+    if given.starts_with('/') && !given.contains('\0') {
+        return Some(PathBuf::from(given));
+    }
+    let hint = format!("write it from the root on, such as {example}");
+    findings.error(path, format!("{given:?} is not an absolute path"), &hint);
+    None
+}
+
+/// Lossless on 64-bit machines; elsewhere a number too large for memory means "no limit".
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

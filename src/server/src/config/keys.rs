@@ -1,0 +1,131 @@
+//! What each configuration key takes: ranges, defaults and the words for them; and which keys of
+//! the original RingSocket have nothing left to set.
+//! Not for: how keys depend on each other (`checked`).
+
+/// A key that holds a whole number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number {
+    pub(super) key: &'static str,
+    pub(super) min: u64,
+    pub(super) max: u64,
+    /// What the number counts, for messages.
+    pub(super) unit: &'static str,
+}
+
+const fn number(key: &'static str, min: u64, max: u64, unit: &'static str) -> Number {
+    Number { key, min, max, unit }
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// A day, in seconds: longer waits are mistakes of unit.
+const DAY: u64 = 86_400;
+
+pub(super) const WORKER_C: Number = number("worker_c", 1, 256, "threads");
+pub(super) const PORT_NUMBER: Number = number("port_number", 1, 65_535, "");
+pub(super) const ENDPOINT_ID: Number = number("endpoint_id", 0, 65_535, "");
+pub(super) const SHUTDOWN_WAIT_HTTP: Number = number("shutdown_wait_http", 1, DAY, "seconds");
+pub(super) const SHUTDOWN_WAIT_WS: Number = number("shutdown_wait_ws", 1, DAY, "seconds");
+pub(super) const HTTP_HEAD_WAIT: Number = number("http_head_wait", 1, DAY, "seconds");
+pub(super) const STOP_WAIT: Number = number("stop_wait", 1, DAY, "seconds");
+pub(super) const WRITE_STALL_WAIT: Number = number("write_stall_wait", 1, DAY, "seconds");
+pub(super) const FD_ALLOC_C: Number = number("fd_alloc_c", 1, 16 * MIB, "connections");
+pub(super) const MAX_WS_MSG_SIZE: Number = number("max_ws_msg_size", 1, GIB, "bytes");
+pub(super) const MAX_WS_FRAME_CHAIN_SIZE: Number =
+    number("max_ws_frame_chain_size", 16, 2 * GIB, "bytes");
+pub(super) const MAX_BACKPRESSURE: Number = number("max_backpressure", 4 * KIB, 4 * GIB, "bytes");
+pub(super) const MAX_HTTP_HEAD_SIZE: Number = number("max_http_head_size", 512, 64 * KIB, "bytes");
+pub(super) const MAX_HTTP_HEADER_C: Number = number("max_http_header_c", 8, 256, "headers");
+/// At least 64 KiB, so that a power of two is a multiple of every page size Linux uses.
+pub(super) const INBOUND_RING_BUF_SIZE: Number =
+    number("inbound_ring_buf_size", 64 * KIB, GIB, "bytes");
+/// See [`INBOUND_RING_BUF_SIZE`].
+pub(super) const OUTBOUND_RING_BUF_SIZE: Number =
+    number("outbound_ring_buf_size", 64 * KIB, GIB, "bytes");
+pub(super) const INBOUND_BLOCK_BUDGET: Number =
+    number("inbound_block_budget", 64 * KIB, 64 * GIB, "bytes");
+pub(super) const OUTBOUND_BLOCK_BUDGET: Number =
+    number("outbound_block_budget", 64 * KIB, 64 * GIB, "bytes");
+pub(super) const WORKER_RBUF_SIZE: Number = number("worker_rbuf_size", 4 * KIB, GIB, "bytes");
+pub(super) const EPOLL_BUF_ELEM_C: Number = number("epoll_buf_elem_c", 1, 65_536, "events");
+
+const NUMBERS: [Number; 20] = [
+    WORKER_C,
+    PORT_NUMBER,
+    ENDPOINT_ID,
+    SHUTDOWN_WAIT_HTTP,
+    SHUTDOWN_WAIT_WS,
+    HTTP_HEAD_WAIT,
+    STOP_WAIT,
+    WRITE_STALL_WAIT,
+    FD_ALLOC_C,
+    MAX_WS_MSG_SIZE,
+    MAX_WS_FRAME_CHAIN_SIZE,
+    MAX_BACKPRESSURE,
+    MAX_HTTP_HEAD_SIZE,
+    MAX_HTTP_HEADER_C,
+    INBOUND_RING_BUF_SIZE,
+    OUTBOUND_RING_BUF_SIZE,
+    INBOUND_BLOCK_BUDGET,
+    OUTBOUND_BLOCK_BUDGET,
+    WORKER_RBUF_SIZE,
+    EPOLL_BUF_ELEM_C,
+];
+
+impl Number {
+    /// The words that follow "must be".
+    pub(super) fn expected(&self) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        format!("a whole number from {} to {}{unit}", self.min, self.max)
+    }
+}
+
+/// The words that follow "`key` must be".
+pub(super) fn expected(key: &str) -> String {
+    if let Some(number) = NUMBERS.iter().find(|number| number.key == key) {
+        return number.expected();
+    }
+    match key {
+        "is_unencrypted" => "true or false".into(),
+        "log_level" => "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"".into(),
+        "name" => "a string, as in \"name\": \"echo\"".into(),
+        "app_path" | "www_root" => "a string with an absolute path".into(),
+        "url" => "a string, as in \"url\": \"ws://example.com/echo\" or \"url\": \"/echo\"".into(),
+        "allowed_origins" => "an array of strings, as in [\"https://example.com\"]".into(),
+        "ports" | "apps" | "endpoints" | "certs" => "an array of objects: [{ ... }]".into(),
+        _ => "another kind of value".into(),
+    }
+}
+
+/// Why a key of the original RingSocket does nothing here, or `None` for a key that does
+/// something. The words follow "`key` does nothing here: ".
+pub(super) fn obsolete(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "update_queue_size" => {
+            "the rings publish with release and acquire ordering and need no queue of updates"
+        }
+        "realloc_multiplier" => "buffers grow by themselves, up to their limits",
+        "owrefs_elem_c" => "a worker hands every outbound message on before it releases the ring",
+        "wbuf_size" => {
+            "messages are written into the outbound ring, whose size is \
+                        `outbound_ring_buf_size`"
+        }
+        "no_open_cb" | "no_close_cb" => {
+            "the daemon sees by itself which callbacks an app leaves out"
+        }
+        "ip_addrs" => {
+            "systemd opens the sockets, so the addresses are set by `ListenStream=` in \
+             ringsocket.socket"
+        }
+        "interface" => {
+            "systemd opens the sockets, so the interface is set by `BindToDevice=` in \
+             ringsocket.socket"
+        }
+        "ipv4only" | "ipv6only" | "ipv4_is_embedded_in_ipv6" => {
+            "systemd opens the sockets, so the IP version is set by `ListenStream=` and \
+             `BindIPv6Only=` in ringsocket.socket"
+        }
+        _ => return None,
+    })
+}

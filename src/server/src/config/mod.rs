@@ -1,0 +1,269 @@
+//! The configuration: what the daemon may be told, its defaults, and how a file becomes a checked
+//! [`Config`].
+//! Not for: acting on it. Nothing here opens a socket, loads an app or starts a thread.
+//!
+//! A file passes through `raw` (names and types, by serde) and then `checked` and `apps` (ranges,
+//! dependencies, URLs). Both report into one [`Report`], so that one run names everything that is
+//! wrong. The keys of the original RingSocket keep their names and meaning.
+
+mod apps;
+mod apps_dir;
+mod check;
+mod checked;
+mod error;
+mod keys;
+mod parse;
+mod raw;
+mod url;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use apps_dir::{Found, scan as scan_apps_dir};
+pub use check::{EX_CONFIG, check};
+pub use error::{Issue, Place, Report, Severity};
+
+use crate::log;
+
+/// Where the configuration lies unless the command line says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/ringsocket.json";
+/// Where apps lie unless the command line says otherwise.
+pub const DEFAULT_APPS_DIR: &str = "/usr/lib/ringsocket/apps";
+/// The largest configuration file that is read, in bytes.
+pub const MAX_FILE_SIZE: usize = 1 << 20;
+
+/// A configuration that was checked as a whole: every value in range and fit for the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Lines of less importance are not logged.
+    pub log_level: log::Level,
+    /// Worker threads, 1 to 256.
+    pub worker_c: usize,
+    /// The ports that may be served. Empty: every inherited socket is served.
+    pub ports: Vec<Port>,
+    /// The apps, in the order of the file or of their names in the folder.
+    pub apps: Vec<App>,
+    /// Bounds of sizes and numbers.
+    pub limits: Limits,
+    /// Bounds of times.
+    pub waits: Waits,
+}
+
+impl Config {
+    /// File descriptors that the daemon may come to need: its `LimitNOFILE=` must not be less.
+    pub fn fds_needed(&self) -> usize {
+        self.limits.fd_alloc_c + checked::fds_beside(self.worker_c, self.apps.len())
+    }
+
+    /// Every folder of pages, each once.
+    pub fn www_roots(&self) -> Vec<&Path> {
+        let ports = self.ports.iter().filter_map(|port| port.www_root.as_deref());
+        let endpoints = self.apps.iter().flat_map(|app| &app.endpoints);
+        let mut roots: Vec<_> =
+            ports.chain(endpoints.filter_map(|e| e.www_root.as_deref())).collect();
+        roots.sort();
+        roots.dedup();
+        roots
+    }
+}
+
+/// A TCP port whose inherited sockets are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// 1 to 65535, unique.
+    pub port_number: u16,
+    /// Always true in this version, which has no TLS.
+    pub is_unencrypted: bool,
+    /// Folder of the pages that plain requests on this port get; an absolute path.
+    pub www_root: Option<PathBuf>,
+}
+
+/// An app: a shared library and the endpoints it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Unique; 1 to 64 of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
+    pub name: String,
+    /// The shared library; an absolute path.
+    pub path: PathBuf,
+    /// At least one.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A URL under which an app is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What the app knows the endpoint by; unique within the app.
+    pub endpoint_id: u16,
+    /// What requests are compared with.
+    pub url: EndpointUrl,
+    /// Origins as browsers send them, lower case, default ports left out. Empty: all are let in.
+    pub allowed_origins: Vec<String>,
+    /// Folder of the pages that plain requests at and below this endpoint's path get.
+    pub www_root: Option<PathBuf>,
+}
+
+/// The URL of an [`Endpoint`], taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointUrl {
+    /// Host (lower case, an IPv6 address in brackets) and port (after defaulting to 80 or 443).
+    /// `None`: any host on any port.
+    pub authority: Option<(String, u16)>,
+    /// The whole path as it stands in a request, percent-encoded, beginning with `/`.
+    pub path: String,
+    /// Whether the scheme was `wss`; `None` without a scheme.
+    pub encrypted: Option<bool>,
+}
+
+/// Bounds of sizes (bytes, unless said otherwise) and numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Payload of one WebSocket message.
+    pub max_ws_msg_size: usize,
+    /// One message with its frame headers and the control frames between its fragments; at least
+    /// 14 (one frame header) more than `max_ws_msg_size`.
+    pub max_ws_frame_chain_size: usize,
+    /// What may wait for one peer that reads slowly, before it is closed with 1013.
+    pub max_backpressure: usize,
+    /// A request's line and headers.
+    pub max_http_head_size: usize,
+    /// Headers of one request.
+    pub max_http_header_c: usize,
+    /// Connections in all.
+    pub fd_alloc_c: usize,
+    /// Ring of each worker/app pair; a power of two and a multiple of the page size.
+    pub inbound_ring_buf_size: usize,
+    /// Ring of each app/worker pair; likewise.
+    pub outbound_ring_buf_size: usize,
+    /// Payloads of each worker/app pair that cross by pointer; at least `max_ws_msg_size`.
+    pub inbound_block_budget: usize,
+    /// Payloads of each app that cross by pointer; at least `max_ws_msg_size`.
+    pub outbound_block_budget: usize,
+    /// Read buffer of each worker.
+    pub worker_rbuf_size: usize,
+    /// Events a worker takes from `epoll_wait` at once.
+    pub epoll_buf_elem_c: usize,
+}
+
+/// Bounds of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// For a whole request head, from the accept on.
+    pub http_head: Duration,
+    /// For a peer to close its side, before the upgrade.
+    pub shutdown_wait_http: Duration,
+    /// For a peer to answer a Close frame and to close its side.
+    pub shutdown_wait_ws: Duration,
+    /// For the whole of a stop.
+    pub stop: Duration,
+    /// For a peer with bytes waiting to take any of them.
+    pub write_stall: Duration,
+}
+
+/// What a configuration is checked against, besides itself.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Processors this process may use.
+    pub cores: usize,
+    /// The limit of open file descriptors (`RLIMIT_NOFILE`, soft) the daemon will run under;
+    /// `None` where that is not known, as in `ringsocket check`, whose shell has another limit
+    /// than the service.
+    pub nofile: Option<u64>,
+    /// The folder of apps.
+    pub apps_dir: PathBuf,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn here(nofile: Option<u64>, apps_dir: Option<PathBuf>) -> Self {
+        Surroundings {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            nofile,
+            apps_dir: apps_dir.unwrap_or_else(|| DEFAULT_APPS_DIR.into()),
+        }
+    }
+}
+
+/// Which file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether somebody named it: such a file must exist, whereas the default one may be missing.
+    pub explicit: bool,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source { path: DEFAULT_PATH.into(), explicit: false }
+    }
+}
+
+/// A usable configuration and what is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings only; log them with [`Report::log`].
+    pub warnings: Report,
+}
+
+/// Reads and checks the configuration; a default file that is missing means the built-in defaults.
+///
+/// # Errors
+/// A report with at least one error, if the file cannot be read or used. The process should then
+/// end with `EX_CONFIG` (78).
+pub fn load(source: &Source, around: &Surroundings) -> Result<Loaded, Report> {
+    let name = source.path.display().to_string();
+    match read(&source.path) {
+        Ok(bytes) => parse(&name, parse::decode(&name, &bytes)?, around),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !source.explicit => {
+            let findings = parse::Findings::without_file("built-in configuration");
+            finish(findings, raw::Root::default(), around)
+        }
+        Err(error) => {
+            let mut findings = parse::Findings::without_file(&name);
+            let instead = format!("the file is named by --config, or else it is {DEFAULT_PATH}");
+            findings.error(&parse::Path::root(), format!("cannot read: {error}"), &instead);
+            Err(findings.report)
+        }
+    }
+}
+
+/// Checks the text of a configuration file called `source`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(source: &str, text: &str, around: &Surroundings) -> Result<Loaded, Report> {
+    let (findings, raw) = parse::Findings::parse(source, text);
+    finish(findings, raw, around)
+}
+
+fn finish(
+    mut findings: parse::Findings<'_>,
+    raw: raw::Root,
+    around: &Surroundings,
+) -> Result<Loaded, Report> {
+    // Text that is no JSON object was reported; checking the defaults instead would only add noise.
+    let config = match findings.report.has_errors() && !findings.is_written(&parse::Path::root()) {
+        true => None,
+        false => Some(checked::check(raw, &mut findings, around)),
+    };
+    let mut report = findings.report;
+    report.sort();
+    match config {
+        Some(config) if !report.has_errors() => Ok(Loaded { config, warnings: report }),
+        _ => Err(report),
+    }
+}
+
+/// The file's bytes, one more than [`MAX_FILE_SIZE`] at most.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

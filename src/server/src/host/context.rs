@@ -1,0 +1,243 @@
+//! What an app may ask for during a callback, in safe terms: `api` translates from C.
+
+use std::ffi::c_int;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringsocket_app::abi;
+use ringsocket_proto::CloseCode;
+use ringsocket_proto::frame::{self, Opcode};
+
+use super::clients::Clients;
+use super::outlets::{LISTED_MAX, Outlets};
+use crate::log::{self, Code, Fields, Level};
+use crate::message::{ClientId, Outbound, PeerAddress, Scope};
+
+/// What an app may know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The app's name.
+    pub name: Arc<str>,
+    /// Largest payload of a message, in bytes, in either direction.
+    pub max_message: usize,
+}
+
+/// A monotonic clock. A simulation has one of its own.
+pub type Clock = fn() -> Duration;
+
+/// The state of an app's side of the conversation.
+#[derive(Debug)]
+pub struct Context {
+    pub(super) facts: Facts,
+    pub(super) outlets: Outlets,
+    pub(super) clients: Clients,
+    pub(super) clock: Clock,
+    /// When `timer` is to be called.
+    pub(super) timer: Option<Duration>,
+    /// `init` or `quit` is running, from which nothing can be sent.
+    pub(super) is_mute: bool,
+    /// The client whose `open` is running.
+    opening: Option<ClientId>,
+    /// Its worker has been told that it may be sent to.
+    is_announced: bool,
+}
+
+/// The error codes of the host's functions.
+type Outcome = Result<(), c_int>;
+
+impl Context {
+    /// An app that has no clients yet.
+    pub fn new(facts: Facts, outlets: Outlets, clock: Clock) -> Self {
+        let clients = Clients::new(outlets.worker_c());
+        Self {
+            facts,
+            outlets,
+            clients,
+            clock,
+            timer: None,
+            is_mute: false,
+            opening: None,
+            is_announced: false,
+        }
+    }
+
+    /// The app's `open` is about to be called for a client.
+    pub fn begin_open(&mut self, id: ClientId, endpoint: u16, address: PeerAddress) {
+        self.clients.insert(id, endpoint, address);
+        self.opening = Some(id);
+        self.is_announced = false;
+    }
+
+    /// The app's `open` has returned.
+    pub fn end_open(&mut self, id: ClientId) {
+        self.opening = None;
+        self.outlets.tell(id.worker(), &Outbound::opened_head(), &[id], &[]);
+    }
+
+    /// Something is sent from within `open`, perhaps to the very client: its worker has to know
+    /// that it is to keep this until `open` has returned.
+    fn announce(&mut self) {
+        if let (Some(id), false) = (self.opening, self.is_announced) {
+            self.is_announced = true;
+            self.outlets.tell(id.worker(), &Outbound::opening_head(), &[id], &[]);
+        }
+    }
+
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// The codes of the header, here and below.
+    #[inline]
+    pub fn send(
+        &mut self,
+        is_text: bool,
+        payload: &[u8],
+        scope: Scope,
+        ids: &[ClientId],
+    ) -> Outcome {
+        if self.is_mute {
+            return Err(abi::E_CALL);
+        }
+        if payload.len() > self.facts.max_message {
+            return Err(abi::E_SIZE);
+        }
+        if is_text && simdutf8::basic::from_utf8(payload).is_err() {
+            return Err(abi::E_ARG); // the peer would have to fail the connection (RFC 6455, 8.1)
+        }
+        self.announce();
+        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+        let (header, header_len) = frame::header(opcode, payload.len() as u64);
+        let frame = self.outlets.frame(&header[..header_len], payload);
+        match (scope, ids) {
+            (Scope::Listed, [id]) => {
+                if self.clients.get(*id).is_some() {
+                    let head = Outbound::send_head(scope, 1);
+                    self.outlets.send(id.worker(), &head, ids, &frame);
+                }
+            }
+            (Scope::Listed, _) => self.send_listed(ids.iter().copied(), &frame),
+            (Scope::AllExcept, _) if ids.len() > LISTED_MAX => {
+                let excepted: std::collections::HashSet<_> = ids.iter().collect();
+                let others: Vec<_> =
+                    self.clients.ids().filter(|id| !excepted.contains(id)).collect();
+                self.send_listed(others.into_iter(), &frame);
+            }
+            (Scope::All | Scope::AllExcept, _) => {
+                for worker in 0..self.outlets.worker_c() {
+                    let mut listed = Listed::default();
+                    ids.iter().filter(|id| id.worker() == worker).for_each(|id| listed.push(*id));
+                    let scope = if listed.ids().is_empty() { Scope::All } else { scope };
+                    let head = Outbound::send_head(scope, listed.ids().len());
+                    self.outlets.send(worker, &head, listed.ids(), &frame);
+                }
+            }
+        }
+        self.outlets.done(frame);
+        Ok(())
+    }
+
+    /// Sends a frame to clients one by one named, with as few records as can be.
+    fn send_listed(
+        &mut self,
+        ids: impl Iterator<Item = ClientId> + Clone,
+        frame: &super::outlets::Frame<'_>,
+    ) {
+        for worker in 0..self.outlets.worker_c() {
+            let mut listed = Listed::default();
+            for id in ids.clone().filter(|id| id.worker() == worker) {
+                if self.clients.get(id).is_none() {
+                    continue;
+                }
+                listed.push(id);
+                if listed.ids().len() == LISTED_MAX {
+                    let head = Outbound::send_head(Scope::Listed, LISTED_MAX);
+                    self.outlets.send(worker, &head, listed.ids(), frame);
+                    listed = Listed::default();
+                }
+            }
+            if !listed.ids().is_empty() {
+                let head = Outbound::send_head(Scope::Listed, listed.ids().len());
+                self.outlets.send(worker, &head, listed.ids(), frame);
+            }
+        }
+    }
+
+    /// Starts the closing handshake with a client.
+    pub fn close(&mut self, id: ClientId, code: u16, reason: &[u8]) -> Outcome {
+        if self.is_mute {
+            return Err(abi::E_CALL);
+        }
+        if self.clients.get(id).is_none() {
+            return Err(abi::E_CLIENT);
+        }
+        // 1010 is for clients (RFC 6455, 7.4.1).
+        if code == 1010 || CloseCode::sendable(code).is_none() {
+            return Err(abi::E_CODE);
+        }
+        if reason.len() > abi::CLOSE_REASON_MAX_SIZE {
+            return Err(abi::E_SIZE);
+        }
+        if std::str::from_utf8(reason).is_err() {
+            return Err(abi::E_ARG);
+        }
+        self.announce();
+        self.outlets.tell(id.worker(), &Outbound::close_head(code), &[id], reason);
+        Ok(())
+    }
+
+    /// Who a client is.
+    pub fn client_info(&self, id: ClientId) -> Result<abi::ClientInfo, c_int> {
+        let client = self.clients.get(id).ok_or(abi::E_CLIENT)?;
+        let mut info = abi::ClientInfo { endpoint_id: client.endpoint, ..Default::default() };
+        if let PeerAddress::Inet(address) = client.address {
+            info.port = address.port();
+            match address.ip() {
+                IpAddr::V4(ip) => {
+                    info.family = abi::FAMILY_IPV4;
+                    info.ip[..4].copy_from_slice(&ip.octets());
+                }
+                IpAddr::V6(ip) => {
+                    info.family = abi::FAMILY_IPV6;
+                    info.ip = ip.octets();
+                }
+            }
+        }
+        Ok(info)
+    }
+
+    /// Has `timer` called once, so many microseconds from now; 0 for never.
+    pub fn set_timer(&mut self, microseconds: u64) {
+        let wait = Duration::from_micros(microseconds);
+        self.timer = (microseconds > 0).then(|| (self.clock)().saturating_add(wait));
+    }
+
+    /// Writes a line to the log.
+    pub fn log(&self, level: c_int, code: Option<Code<'_>>, text: &str) {
+        let fields = Fields { app: Some(&self.facts.name), code, ..Fields::default() };
+        log::write(Level::from_syslog(level), fields, format_args!("{text}"));
+    }
+}
+
+/// Up to [`LISTED_MAX`] ids, without a trip to the heap.
+struct Listed {
+    ids: [ClientId; LISTED_MAX],
+    len: usize,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self { ids: [ClientId::from_u64(0); LISTED_MAX], len: 0 }
+    }
+}
+
+impl Listed {
+    fn push(&mut self, id: ClientId) {
+        self.ids[self.len] = id;
+        self.len += 1;
+    }
+
+    fn ids(&self) -> &[ClientId] {
+        &self.ids[..self.len]
+    }
+}

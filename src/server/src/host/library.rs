@@ -1,0 +1,122 @@
+//! Loading an app's shared library, and making sure that it speaks the daemon's language before
+//! any of its code is called by us.
+#![expect(unsafe_code, reason = "dlopen(3) and reading the symbol that it finds")]
+
+use std::ffi::CStr;
+use std::fmt;
+use std::path::Path;
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use ringsocket_app::abi;
+
+/// The callbacks of a loaded app, valid for the life of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Callbacks(&'static abi::App);
+
+/// Why a file cannot be used as an app.
+#[derive(Debug)]
+pub enum LoadError {
+    /// dlopen(3) refused it; its words say why.
+    Open(libloading::Error),
+    /// It does not export the symbol that makes it an app.
+    NoSymbol,
+    /// It was built for another version of the interface.
+    Version {
+        /// The app's version.
+        app: u32,
+        /// What it says it was built with.
+        built_with: String,
+    },
+    /// Its description is shorter than any of this version.
+    Size(u32),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(error) => write!(f, "{error}"),
+            Self::NoSymbol => write!(
+                f,
+                "it exports no symbol `{}`: it is not a RingSocket app (in Rust, \
+                 `ringsocket_app::export!` makes one; in C, see ringsocket.h)",
+                abi::SYMBOL
+            ),
+            Self::Version { app, built_with } => write!(
+                f,
+                "it was built for version {app} of the app interface ({built_with}), but this \
+                 daemon ({}) speaks version {}: build the app anew",
+                env!("CARGO_PKG_VERSION"),
+                abi::ABI_VERSION
+            ),
+            Self::Size(size) => write!(
+                f,
+                "its description has {size} bytes where version {} of the app interface has {}: \
+                 build the app anew",
+                abi::ABI_VERSION,
+                size_of::<abi::App>()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Callbacks {
+    /// Loads the library and checks its version. Its constructors run here; it is never unloaded,
+    /// since a Rust library must not be (its threads and thread-locals may outlive any use of it).
+    ///
+    /// # Errors
+    /// If the file is not an app, or not one for this version of the interface.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        // SAFETY: loading runs the library's constructors, which can do anything. Whoever may put a
+        // file into the apps folder, or name it in the configuration, is trusted with that: it is
+        // root, by the permissions of both.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+        let library = library.map_err(LoadError::Open)?;
+        // SAFETY: the symbol is not called, and of the data at its address nothing is believed but
+        // the two numbers at its start, before those have been checked.
+        let symbol = unsafe { library.get::<*const abi::App>(abi::SYMBOL.as_bytes()) };
+        let app = match symbol {
+            Ok(symbol) => *symbol,
+            Err(_) => return Err(LoadError::NoSymbol),
+        };
+        std::mem::forget(library);
+        if app.is_null() {
+            return Err(LoadError::NoSymbol);
+        }
+        // SAFETY: a symbol of this name promises, by the header, to start with `abi_version`.
+        let abi_version = unsafe { (&raw const (*app).abi_version).read() };
+        if abi_version != abi::ABI_VERSION {
+            let built_with = "unknown".to_owned();
+            return Err(LoadError::Version { app: abi_version, built_with });
+        }
+        // SAFETY: as above, and `struct_size` follows in every version.
+        let struct_size = unsafe { (&raw const (*app).struct_size).read() };
+        if (struct_size as usize) < size_of::<abi::App>() {
+            return Err(LoadError::Size(struct_size));
+        }
+        // SAFETY: version and size say that a whole `abi::App` lies here; it is constant by the
+        // header's word, and the library stays loaded for the life of the process.
+        Ok(Self(unsafe { &*app }))
+    }
+
+    /// Takes callbacks that are linked in, for tests.
+    pub fn linked(app: &'static abi::App) -> Self {
+        Self(app)
+    }
+
+    /// The callbacks.
+    pub fn get(self) -> &'static abi::App {
+        self.0
+    }
+
+    /// What the app says it was built with.
+    pub fn built_with(self) -> String {
+        if self.0.built_with.is_null() {
+            return "unknown".to_owned();
+        }
+        // SAFETY: not null, so by the header's word a NUL-terminated constant string.
+        let text = unsafe { CStr::from_ptr(self.0.built_with) };
+        text.to_string_lossy().chars().take(100).collect()
+    }
+}

@@ -1,0 +1,292 @@
+//! Laying the pipes: rings between every worker and every app, sockets to workers, endpoints to
+//! apps. Nothing runs yet.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use ringsocket_proto::upgrade;
+use ringsocket_ring::{Consumer, ring};
+
+use super::{Fatal, system};
+use crate::config::{self, Config, EX_CONFIG};
+use crate::host::api::Instance;
+use crate::host::app_loop::AppLoop;
+use crate::host::context::{Context, Facts};
+use crate::host::library::Callbacks;
+use crate::host::outlets::{Outlet, Outlets};
+use crate::log;
+use crate::site::{Entrance, Route, Site};
+use crate::sys::eventfd::EventFd;
+use crate::systemd::sockets::{Listener, LocalAddr};
+use crate::waker::Waker;
+use crate::worker::net::{Kernel, Listening};
+use crate::worker::to_app::ToApp;
+use crate::worker::{Counters, Policy, Shared, Worker};
+use crate::www::Pages;
+
+/// All that is needed to start the threads.
+pub(super) struct Plumbing {
+    pub(super) shared: Arc<Shared>,
+    pub(super) apps: Vec<PlumbedApp>,
+    pub(super) workers: Vec<PlumbedWorker>,
+}
+
+/// An app, ready to be run on a thread.
+pub(super) struct PlumbedApp {
+    pub(super) name: Arc<str>,
+    pub(super) app: AppLoop,
+    pub(super) waker: Arc<Waker>,
+}
+
+/// A worker, ready to be run on a thread.
+pub(super) struct PlumbedWorker {
+    pub(super) worker: Worker<Kernel>,
+    pub(super) waker: Arc<Waker>,
+}
+
+/// An app whose library is loaded.
+struct LoadedApp<'a> {
+    config: &'a config::App,
+    callbacks: Callbacks,
+    waker: Arc<Waker>,
+}
+
+impl Plumbing {
+    /// Loads the apps and lays all pipes.
+    pub(super) fn lay(config: &Config, listeners: Vec<Listener>) -> Result<Self, Fatal> {
+        let loaded = load_apps(config)?;
+        let site = build_site(config, &loaded, &listeners)?;
+        let worker_c = config.worker_c;
+        let shared = Arc::new(Shared {
+            site,
+            policy: policy(config),
+            stopping: false.into(),
+            counters: (0..worker_c).map(|_| Counters::default()).collect(),
+        });
+        let wakers = (0..worker_c)
+            .map(|_| Ok(Arc::new(Waker::eventfd(EventFd::new()?))))
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(|error| system("make an eventfd", &error))?;
+        let (ends, apps) = lay_rings(config, loaded, &wakers)?;
+        let sockets = share_out(listeners, worker_c);
+        let mut workers = Vec::new();
+        for (index, ((waker, ends), sockets)) in
+            wakers.into_iter().zip(ends).zip(sockets).enumerate()
+        {
+            let event_c = config.limits.epoll_buf_elem_c;
+            let net = Kernel::new(event_c, &waker, sockets, start())
+                .map_err(|error| system("set up epoll", &error))?;
+            let (to_apps, from_apps) = ends;
+            let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
+            let worker = Worker::new(index as u8, net, shared, own, to_apps, from_apps);
+            workers.push(PlumbedWorker { worker, waker });
+        }
+        Ok(Self { shared, apps, workers })
+    }
+}
+
+/// When the process's clocks began.
+fn start() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
+
+/// The clock of the apps.
+pub(super) fn clock() -> Duration {
+    start().elapsed()
+}
+
+/// Loads every app that can be loaded; says why the others cannot.
+fn load_apps(config: &Config) -> Result<Vec<LoadedApp<'_>>, Fatal> {
+    let mut loaded = Vec::new();
+    for app in &config.apps {
+        match Callbacks::load(&app.path) {
+            Ok(callbacks) => {
+                let (path, built_with) = (app.path.display(), callbacks.built_with());
+                log::info!(app: app.name, "loaded {path} (built with {built_with})");
+                loaded.push(LoadedApp { config: app, callbacks, waker: Arc::new(Waker::futex()) });
+            }
+            Err(error) => {
+                let path = app.path.display();
+                log::error!(app: app.name, "app not loaded: {path}: {error}");
+            }
+        }
+    }
+    if loaded.is_empty() && !config.apps.is_empty() {
+        let text = "none of the apps could be loaded; the lines before this one say why";
+        return Err(Fatal::new(EX_CONFIG, text));
+    }
+    if loaded.is_empty() {
+        log::warning!("there are no apps: put their .so files into the apps folder and restart");
+    }
+    Ok(loaded)
+}
+
+fn policy(config: &Config) -> Policy {
+    let (limits, waits) = (&config.limits, &config.waits);
+    Policy {
+        protocol: ringsocket_proto::Limits {
+            head_size: limits.max_http_head_size,
+            header_c: limits.max_http_header_c,
+            message_size: limits.max_ws_msg_size,
+            chain_size: limits.max_ws_frame_chain_size,
+            head_wait: waits.http_head,
+            close_wait: waits.shutdown_wait_ws,
+        },
+        max_backpressure: limits.max_backpressure,
+        write_stall: waits.write_stall,
+        shutdown_wait_http: waits.shutdown_wait_http,
+        shutdown_wait_ws: waits.shutdown_wait_ws,
+        stop: waits.stop,
+        max_connections: limits.fd_alloc_c,
+        receive_buffer: limits.worker_rbuf_size,
+    }
+}
+
+fn build_site(
+    config: &Config,
+    loaded: &[LoadedApp<'_>],
+    listeners: &[Listener],
+) -> Result<Site, Fatal> {
+    let folders = load_folders(config)?;
+    let pages_of = |root: &Option<PathBuf>| folders.get(root.as_deref()?).cloned();
+    let mut site = Site::default();
+    for (number, app) in loaded.iter().enumerate() {
+        for endpoint in &app.config.endpoints {
+            let authority = endpoint.url.authority.as_ref();
+            site.endpoints.push(upgrade::Endpoint {
+                path: endpoint.url.path.clone(),
+                authority: authority
+                    .map(|(host, port)| upgrade::Authority { host: host.clone(), port: *port }),
+                allowed_origins: endpoint.allowed_origins.clone(),
+                subprotocols: Vec::new(),
+            });
+            site.routes.push(Route {
+                app: number as u16,
+                endpoint_id: endpoint.endpoint_id,
+                pages: pages_of(&endpoint.www_root),
+            });
+        }
+    }
+    for listener in listeners {
+        let port = config.ports.iter().find(|port| Some(port.port_number) == listener.port);
+        site.entrances.push(Entrance {
+            default_port: if listener.is_tls { 443 } else { 80 },
+            pages: port.and_then(|port| pages_of(&port.www_root)),
+        });
+    }
+    Ok(site)
+}
+
+/// The folders of pages, each read once, by path.
+type Folders<'a> = HashMap<&'a Path, Arc<Pages>>;
+
+fn load_folders(config: &Config) -> Result<Folders<'_>, Fatal> {
+    let mut folders = Folders::new();
+    for root in config.www_roots() {
+        let (pages, warnings) = Pages::load(root).map_err(|error| {
+            Fatal::new(EX_CONFIG, format!("www_root {}: {error}", root.display()))
+        })?;
+        warnings.iter().for_each(|warning| log::warning!("{warning}"));
+        folders.insert(root, Arc::new(pages));
+    }
+    Ok(folders)
+}
+
+/// A worker's ends of its rings.
+type WorkerEnds = (Vec<ToApp>, Vec<Consumer>);
+
+/// Two rings for each pair of worker and app.
+fn lay_rings(
+    config: &Config,
+    loaded: Vec<LoadedApp<'_>>,
+    wakers: &[Arc<Waker>],
+) -> Result<(Vec<WorkerEnds>, Vec<PlumbedApp>), Fatal> {
+    let limits = &config.limits;
+    let make = |size| ring(size).map_err(|error| system("map memory for a ring", &error));
+    let mut ends: Vec<WorkerEnds> = wakers.iter().map(|_| Default::default()).collect();
+    let mut apps = Vec::new();
+    for LoadedApp { config: app, callbacks, waker } in loaded {
+        let (mut inbound, mut outlets) = (Vec::new(), Vec::new());
+        for (worker, (to_apps, from_apps)) in wakers.iter().zip(&mut ends) {
+            let (producer, consumer) = make(limits.inbound_ring_buf_size)?;
+            let budget = limits.inbound_block_budget;
+            to_apps.push(ToApp::new(producer, budget, Arc::clone(&waker)));
+            inbound.push(consumer);
+            let (producer, consumer) = make(limits.outbound_ring_buf_size)?;
+            outlets.push(Outlet::new(producer, Arc::clone(worker)));
+            from_apps.push(consumer);
+        }
+        let outlets = Outlets::new(outlets, limits.outbound_block_budget, Arc::clone(&waker));
+        let name: Arc<str> = app.name.as_str().into();
+        let facts = Facts { name: Arc::clone(&name), max_message: limits.max_ws_msg_size };
+        let instance = Instance::new(callbacks, Context::new(facts, outlets, clock));
+        apps.push(PlumbedApp { name, app: AppLoop::new(instance, inbound), waker });
+    }
+    Ok((ends, apps))
+}
+
+/// Gives every worker a socket of each address, and every socket a worker, whatever the numbers:
+/// a listening socket that nobody polls would strand its clients.
+fn share_out(listeners: Vec<Listener>, worker_c: usize) -> Vec<Vec<Listening>> {
+    type Socket = (usize, Arc<OwnedFd>);
+    let mut groups: Vec<(LocalAddr, Vec<Socket>)> = Vec::new();
+    for (entrance, listener) in listeners.into_iter().enumerate() {
+        let socket = (entrance, Arc::new(listener.fd));
+        match groups.iter_mut().find(|(address, _)| *address == listener.local) {
+            Some((_, sockets)) => sockets.push(socket),
+            None => groups.push((listener.local, vec![socket])),
+        }
+    }
+    let mut shares: Vec<Vec<Listening>> = (0..worker_c).map(|_| Vec::new()).collect();
+    for (_, sockets) in &groups {
+        for turn in 0..worker_c.max(sockets.len()) {
+            let (entrance, socket) = &sockets[turn % sockets.len()];
+            shares[turn % worker_c].push(Listening {
+                socket: Arc::clone(socket),
+                entrance: *entrance as u16,
+                is_shared: worker_c > sockets.len(),
+            });
+        }
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::net::TcpListener;
+
+    fn listener(address: &str) -> Listener {
+        let local = LocalAddr::Inet(address.parse().expect("an address"));
+        let fd = TcpListener::bind("127.0.0.1:0").expect("a socket").into();
+        Listener { fd, name: String::new(), local, port: None, is_tls: false }
+    }
+
+    #[test]
+    fn every_socket_has_a_worker_and_every_worker_a_socket_of_each_address() {
+        for worker_c in 1..6 {
+            for (first, second) in [(1, 1), (1, 3), (2, 5), (4, 4)] {
+                let one = (0..first).map(|_| listener("127.0.0.1:1"));
+                let other = (0..second).map(|_| listener("127.0.0.1:2"));
+                let shares = share_out(one.chain(other).collect(), worker_c);
+                let mut pollers = HashMap::new();
+                for (worker, share) in shares.iter().enumerate() {
+                    let of_first = |l: &&Listening| usize::from(l.entrance) < first;
+                    assert!(share.iter().any(|l| of_first(&l)), "worker {worker}");
+                    assert!(share.iter().any(|l| !of_first(&l)), "worker {worker}");
+                    share.iter().for_each(|l| *pollers.entry(l.entrance).or_insert(0) += 1);
+                }
+                assert_eq!(pollers.len(), first + second, "{worker_c} workers");
+                for listening in shares.iter().flatten() {
+                    assert!(listening.is_shared || pollers[&listening.entrance] == 1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The main thread's job once all is laid out: start threads, keep systemd informed, notice threads
+//! that die or hang, and bring everything to an end in time.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::plumbing::{PlumbedApp, PlumbedWorker, clock};
+use super::{EX_SOFTWARE, Fatal};
+use crate::host::api::AppFault;
+use crate::host::thread as app_thread;
+use crate::log;
+use crate::sys::signal::{Signal, Signals};
+use crate::systemd::notify;
+use crate::systemd::watchdog::{self, Sign, Watchdog};
+use crate::waker::Waker;
+use crate::worker::{Counters, Shared};
+
+/// How often the state is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often a stop looks whether it is over.
+const STOP_TICK: Duration = Duration::from_millis(10);
+
+/// A thread under supervision.
+struct Supervised {
+    name: String,
+    waker: Arc<Waker>,
+    handle: JoinHandle<io::Result<()>>,
+}
+
+/// The threads, and what all of them share.
+pub(super) struct Supervisor {
+    shared: Arc<Shared>,
+    apps: Vec<Supervised>,
+    workers: Vec<Supervised>,
+}
+
+impl Supervisor {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, apps: Vec::new(), workers: Vec::new() }
+    }
+
+    /// Starts an app's thread; `ready` hears how its `init` went.
+    pub(super) fn start_app(
+        &mut self,
+        PlumbedApp { name, app, waker }: PlumbedApp,
+        ready: Sender<(Arc<str>, Result<(), AppFault>)>,
+    ) -> io::Result<()> {
+        let title = format!("app {name}");
+        let own = Arc::clone(&waker);
+        let handle = thread::Builder::new().name(title.clone()).spawn(move || {
+            app_thread::run(app, &own, clock, move |result| {
+                let _ = ready.send((name, result)); // nobody listens if the start was given up
+            });
+            Ok(())
+        })?;
+        self.apps.push(Supervised { name: title, waker, handle });
+        Ok(())
+    }
+
+    /// Starts a worker's thread.
+    pub(super) fn start_worker(
+        &mut self,
+        PlumbedWorker { worker, waker }: PlumbedWorker,
+    ) -> io::Result<()> {
+        let title = format!("worker {}", self.workers.len());
+        let apps: Vec<_> = self.apps.iter().map(|app| Arc::clone(&app.waker)).collect();
+        let handle = thread::Builder::new().name(title.clone()).spawn(move || {
+            let result = worker.run();
+            // Its rings are abandoned now: an app that waits for space in them must look again.
+            apps.iter().for_each(|app| app.wake());
+            result
+        })?;
+        self.workers.push(Supervised { name: title, waker, handle });
+        Ok(())
+    }
+
+    /// Watches over all threads until the process is told to stop.
+    pub(super) fn watch(&self, signals: &Signals) -> Result<(), Fatal> {
+        let mut status = self.status();
+        tell(notify::ready(&status));
+        log::notice!("{status}");
+        let mut watchdog =
+            watchdog::interval().map(|interval| Watchdog::new(interval, Instant::now()));
+        loop {
+            let due = watchdog.as_ref().map(Watchdog::due);
+            let wait = due.map_or(TICK, |due| TICK.min(due.duration_since(Instant::now())));
+            match signals.wait(wait) {
+                Some(Signal::Stop) => return Ok(()),
+                Some(Signal::Reload) => {
+                    log::warning!("there is no reload yet: use `systemctl restart ringsocket`");
+                }
+                None => {}
+            }
+            self.look_for_the_dead()?;
+            if let Some(watchdog) = &mut watchdog {
+                self.feed(watchdog);
+            }
+            let now = self.status();
+            if now != status {
+                tell(notify::status(&now));
+                status = now;
+            }
+        }
+    }
+
+    /// A worker that ends before it is told to takes its connections with it: the process must
+    /// not go on as if nothing had happened.
+    fn look_for_the_dead(&self) -> Result<(), Fatal> {
+        match self.workers.iter().find(|worker| worker.handle.is_finished()) {
+            Some(worker) => {
+                let text = format!("{} has ended; the lines before this one say why", worker.name);
+                Err(Fatal::new(EX_SOFTWARE, text))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Feeds systemd's watchdog if every thread makes progress, and names those that do not.
+    fn feed(&self, watchdog: &mut Watchdog) {
+        let now = Instant::now();
+        if now < watchdog.due() {
+            return;
+        }
+        let threads: Vec<_> = self.workers.iter().chain(&self.apps).collect();
+        let signs = threads.iter().map(|thread| Sign {
+            turns: thread.waker.turns(),
+            asleep: thread.waker.sleeper().is_asleep() || thread.handle.is_finished(),
+        });
+        let stuck = watchdog.look(now, signs);
+        for &thread in &stuck {
+            let name = &threads[thread].name;
+            log::error!("{name} is stuck; the watchdog is not fed");
+        }
+        if stuck.is_empty() {
+            tell(notify::watchdog());
+        }
+    }
+
+    fn status(&self) -> String {
+        let sum = |counter: fn(&Counters) -> usize| -> usize {
+            self.shared.counters.iter().map(counter).sum()
+        };
+        let connections = sum(|counters| counters.connections.load(Ordering::Relaxed));
+        let running = self.apps.iter().filter(|app| !app.handle.is_finished());
+        let names: Vec<_> = running.map(|app| app.name.trim_start_matches("app ")).collect();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let (app_c, worker_c) = (names.len(), self.workers.len());
+        let failed = match self.apps.len() - app_c {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
+        let names =
+            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        format!(
+            "Serving {connections} connection{}: {app_c} app{}{names}{failed}, {worker_c} worker{}",
+            plural(connections),
+            plural(app_c),
+            plural(worker_c),
+        )
+    }
+
+    /// Has all threads end, and waits for them, a little longer than they give themselves.
+    pub(super) fn stop(self, signals: &Signals, wait: Duration) {
+        tell(notify::stopping("Stopping: closing connections"));
+        log::notice!("stopping");
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.workers.iter().for_each(|worker| worker.waker.wake());
+        let deadline = Instant::now() + wait + wait / 4;
+        let is_over = |threads: &[Supervised]| threads.iter().all(|t| t.handle.is_finished());
+        while !(is_over(&self.workers) && is_over(&self.apps)) && Instant::now() < deadline {
+            signals.wait(STOP_TICK);
+        }
+        for thread in self.workers.into_iter().chain(self.apps) {
+            if !thread.handle.is_finished() {
+                log::warning!("{} did not end in time and is left behind", thread.name);
+            } else if let Ok(Err(error)) = thread.handle.join() {
+                log::error!("{}: {error}", thread.name);
+            }
+        }
+        log::notice!("stopped");
+    }
+}
+
+/// Reports what systemd could not be told. It is no reason to stop serving.
+fn tell(result: io::Result<()>) {
+    if let Err(error) = result {
+        log::debug!("systemd was not notified: {error}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The kernel's calls that std lacks: thin, one job each.
+//! Not for: deciding anything.
+
+pub mod epoll;
+pub mod eventfd;
+pub mod futex;
+pub mod signal;
+pub mod socket;

@@ -1,0 +1,55 @@
+//! Signals, taken by the main thread alone, one at a time, instead of by handlers.
+#![expect(unsafe_code, reason = "sigprocmask and sigtimedwait have no safe binding")]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// A signal that the daemon acts on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: stop.
+    Stop,
+    /// SIGHUP: reload.
+    Reload,
+}
+
+/// The signals blocked in this thread and in all that it starts from now on.
+pub struct Signals(libc::sigset_t);
+
+impl Signals {
+    /// Blocks the signals. To be called before any other thread starts, so that all inherit it.
+    ///
+    /// # Errors
+    /// None that can happen with the signals given here; pthread_sigmask(3) knows one.
+    pub fn block() -> io::Result<Self> {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset initialises the set that it is given, whatever was there before.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: the call above has initialised it.
+        let mut set = unsafe { set.assume_init() };
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            // SAFETY: an initialised set and a valid signal number.
+            unsafe { libc::sigaddset(&mut set, signal) };
+        }
+        // SAFETY: an initialised set; the old mask is not asked for.
+        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) } {
+            0 => Ok(Self(set)),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Waits up to `timeout` for one of the signals.
+    pub fn wait(&self, timeout: Duration) -> Option<Signal> {
+        let timeout = libc::timespec {
+            tv_sec: timeout.as_secs().min(i32::MAX as u64) as libc::time_t,
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: an initialised set, no siginfo asked for, a valid timespec.
+        match unsafe { libc::sigtimedwait(&self.0, std::ptr::null_mut(), &timeout) } {
+            libc::SIGTERM | libc::SIGINT => Some(Signal::Stop),
+            libc::SIGHUP => Some(Signal::Reload),
+            _ => None, // EAGAIN after the timeout, or EINTR
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Outwards, first half: records of apps are looked at, and what they hold for each connection is
+//! gathered. Nothing is written yet.
+
+use std::sync::atomic::Ordering;
+
+use ringsocket_proto::{CloseCode, Phase};
+use ringsocket_ring::Position;
+
+use super::Worker;
+use super::gather::{Gather, Source};
+use super::net::{Net, Token};
+use super::peer::{Peer, Stage};
+use super::slots::Slots;
+use crate::message::{ClientId, Clients, Outbound, Scope};
+
+/// Most records of one app that are looked at in one turn, so that sockets get their turn too.
+const RECORDS_PER_TURN: usize = 4096;
+
+/// Most bytes that the frames of one app may have in one turn, likewise.
+const BYTES_PER_TURN: usize = 4 * 1024 * 1024;
+
+/// News from an app that concern more than single connections.
+#[derive(Clone, Copy)]
+enum News {
+    Drained,
+    Fault,
+}
+
+impl<N: Net> Worker<N> {
+    /// Gathers what the apps have for this worker's connections.
+    pub(super) fn deliver(&mut self) {
+        self.more_from_apps = false;
+        for app in 0..self.from_apps.len() {
+            match self.deliver_from(app) {
+                Some(News::Drained) => self.undrained[app] = false,
+                Some(News::Fault) => self.fail_app(app),
+                None => {}
+            }
+        }
+    }
+
+    fn deliver_from(&mut self, app: usize) -> Option<News> {
+        let (mut bytes, mut news) = (0, None);
+        for _ in 0..RECORDS_PER_TURN {
+            if bytes > BYTES_PER_TURN {
+                break;
+            }
+            let (position, record) = self.from_apps[app].next()?;
+            match Outbound::decode(record.inline, record.block)? {
+                Outbound::Send { scope, clients, frame } => {
+                    bytes += frame.len();
+                    let mut reach = Reach {
+                        peers: &mut self.peers,
+                        gather: &mut self.gather,
+                        app: app as u16,
+                        position,
+                    };
+                    match scope {
+                        Scope::Listed => reach.listed(clients),
+                        Scope::All => reach.members(&self.members[app], 0),
+                        Scope::AllExcept => {
+                            self.exception = self.exception.wrapping_add(1).max(1);
+                            reach.except(clients, self.exception);
+                            reach.members(&self.members[app], self.exception);
+                        }
+                    }
+                }
+                Outbound::Close { clients, code, reason } => {
+                    let client = clients.iter().next();
+                    let reason = String::from_utf8_lossy(reason).into_owned();
+                    if let (Some(client), Some(code)) = (client, CloseCode::sendable(code)) {
+                        self.close_for(app, client, code, &reason);
+                    }
+                }
+                Outbound::Opening { clients } => {
+                    let client = clients.iter().next();
+                    self.enrol(app, client, Stage::Held);
+                }
+                Outbound::Opened { clients } => {
+                    let client = clients.iter().next();
+                    self.enrol(app, client, Stage::Member);
+                }
+                Outbound::Drained => news = Some(News::Drained),
+                Outbound::Fault => news = Some(News::Fault),
+            }
+            if news.is_some() {
+                return news;
+            }
+        }
+        self.more_from_apps |= self.from_apps[app].refresh();
+        None
+    }
+
+    /// Counts a client among those that its app's sends to all go to.
+    fn enrol(&mut self, app: usize, client: Option<ClientId>, stage: Stage) {
+        let Some(client) = client else { return };
+        let slot = client.slot();
+        let Some(peer) = self.peers.named(token_of(client)) else { return };
+        if usize::from(peer.app) != app {
+            return;
+        }
+        match (peer.stage, stage) {
+            (Stage::Announced, Stage::Held | Stage::Member) => {
+                peer.member = self.members[app].len() as u32;
+                self.members[app].push(slot);
+            }
+            (Stage::Held, Stage::Member) => self.gather.touched.push(slot),
+            _ => return,
+        }
+        peer.stage = stage;
+    }
+
+    /// Takes a client off the list of those that its app's sends to all go to.
+    pub(super) fn strike(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if !matches!(peer.stage, Stage::Member | Stage::Held) {
+            return;
+        }
+        let (member, members) = (peer.member, &mut self.members[usize::from(peer.app)]);
+        members.swap_remove(member as usize);
+        if let Some(&moved) = members.get(member as usize) {
+            if let Some(moved) = self.peers.get_mut(moved) {
+                moved.member = member;
+            }
+        }
+    }
+
+    /// Starts the closing handshake with a client, for its app.
+    fn close_for(&mut self, app: usize, client: ClientId, code: CloseCode, reason: &str) {
+        let is_its_own =
+            |peer: &mut Peer<N::Socket>| usize::from(peer.app) == app && peer.has_app();
+        if self.peers.named(token_of(client)).is_some_and(is_its_own) {
+            self.close(client.slot(), code, reason);
+        }
+    }
+
+    /// Starts the closing handshake with a peer, unless one is under way.
+    pub(super) fn close(&mut self, slot: u32, code: CloseCode, reason: &str) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.connection.phase() != Phase::Open {
+            return;
+        }
+        let start = self.gather.scratch.len();
+        let limits = &self.shared.policy.protocol;
+        peer.connection.close(code, reason, self.now, limits, &mut self.gather.scratch);
+        self.gather.push_scratch(slot, &mut peer.chain, start);
+        self.remind(slot);
+    }
+
+    /// An app has failed: its clients go, the others stay.
+    fn fail_app(&mut self, app: usize) {
+        self.to_apps[app].fail();
+        self.undrained[app] = false;
+        for slot in self.peers.in_use() {
+            let Some(peer) = self.peers.get_mut(slot) else { continue };
+            if peer.has_app() && usize::from(peer.app) == app {
+                self.close(slot, CloseCode::INTERNAL_ERROR, "the app has failed");
+            }
+        }
+    }
+
+    /// Gives the space of all records looked at back to the apps.
+    pub(super) fn release_rings(&mut self) {
+        for (ring, to_app) in self.from_apps.iter_mut().zip(&self.to_apps) {
+            if ring.release() {
+                to_app.wake();
+            }
+        }
+    }
+
+    /// Whether the server has been told to stop.
+    pub(super) fn is_to_stop(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
+    }
+}
+
+fn token_of(client: ClientId) -> Token {
+    Token { slot: client.slot(), generation: client.generation() }
+}
+
+/// The connections that one record may reach.
+struct Reach<'a, S> {
+    peers: &'a mut Slots<Peer<S>>,
+    gather: &'a mut Gather,
+    app: u16,
+    position: Position,
+}
+
+impl<S> Reach<'_, S> {
+    /// Adds the record to what each of the listed clients gets. Ids that have left, or that are
+    /// another app's, are skipped.
+    #[inline]
+    fn listed(&mut self, clients: Clients<'_>) {
+        let source = Source::Record { app: self.app, position: self.position };
+        for client in clients.iter() {
+            if let Some(peer) = self.peers.named(token_of(client)) {
+                if peer.takes_sends_of(self.app) {
+                    self.gather.push(client.slot(), &mut peer.chain, source);
+                }
+            }
+        }
+    }
+
+    /// Marks the listed clients, so that [`Reach::members`] leaves them out.
+    fn except(&mut self, clients: Clients<'_>, exception: u32) {
+        for client in clients.iter() {
+            if let Some(peer) = self.peers.named(token_of(client)) {
+                peer.exception = exception;
+            }
+        }
+    }
+
+    /// Adds the record to what each member gets, save those marked with `exception` (0 for none).
+    fn members(&mut self, members: &[u32], exception: u32) {
+        let source = Source::Record { app: self.app, position: self.position };
+        for &slot in members {
+            if let Some(peer) = self.peers.get_mut(slot) {
+                let is_left_out = exception != 0 && peer.exception == exception;
+                if !is_left_out && peer.takes_sends_of(self.app) {
+                    self.gather.push(slot, &mut peer.chain, source);
+                }
+            }
+        }
+    }
+}

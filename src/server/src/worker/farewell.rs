@@ -1,0 +1,226 @@
+//! Ends: of connections, however they come about, and of the worker.
+//!
+//! For each client that an app has heard of, it hears once that the client is gone: when the
+//! closing handshake is over, when the connection breaks, or when the server gives it up.
+//!
+//! A worker stops in steps, each bounded in time: no connection is accepted or read any more; apps
+//! finish what they have got; every client gets a Close frame with 1001 and may answer; the apps
+//! hear that the worker is gone.
+
+use std::io::{self, IoSlice};
+use std::sync::atomic::Ordering;
+
+use ringsocket_proto::{CloseCode, Expired, Phase, Response};
+
+use super::net::Net;
+use super::peer::{Peer, Stage};
+use super::{Life, Worker, count};
+use crate::log::{self, Level};
+use crate::message::Inbound;
+
+impl<N: Net> Worker<N> {
+    /// Notes that the app is to hear that the peer is gone, and tells it if there is room.
+    pub(super) fn tell_gone(&mut self, slot: u32, code: u16, reason: &str) {
+        self.strike(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if matches!(peer.stage, Stage::Stranger | Stage::Left) {
+            return;
+        }
+        peer.stage = Stage::Left;
+        peer.under_way().owed_close = Some((code, reason.to_owned()));
+        self.settle_close(slot);
+    }
+
+    /// The peer's stream has ended.
+    pub(super) fn end_of_stream(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        peer.flags.ended = true;
+        let is_over = peer.connection.phase() == Phase::Finished;
+        let is_sent = peer.chain.is_empty() && !peer.has_backlog();
+        if !is_over || is_sent {
+            self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
+        }
+    }
+
+    /// The connection has broken.
+    pub(super) fn lose(&mut self, slot: u32, error: &io::Error) {
+        let peer = self.address(slot);
+        log::debug!(worker: self.index, peer: peer, "connection lost: {error}");
+        self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
+    }
+
+    /// All that was to be sent has been sent: now the peer has to go.
+    pub(super) fn finish(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let Some(socket) = &peer.socket else { return };
+        if peer.flags.ended {
+            return self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
+        }
+        if !peer.flags.finished {
+            peer.flags.finished = true;
+            self.net.finish(socket);
+            let policy = &self.shared.policy;
+            let wait =
+                if peer.has_app() { policy.shutdown_wait_ws } else { policy.shutdown_wait_http };
+            peer.deadline = Some(self.now + wait);
+            peer.tidy();
+            self.remind(slot);
+        }
+    }
+
+    /// Closes the connection at once. Its slot stays until its app has heard.
+    pub(super) fn drop_connection(&mut self, slot: u32, code: u16, reason: &str) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.socket.take().is_none() {
+            return;
+        }
+        if let Some(under_way) = &mut peer.under_way {
+            under_way.backlog = Default::default();
+        }
+        let connections = &self.counters().connections;
+        connections.store(connections.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.tell_gone(slot, code, reason);
+        self.remove_if_over(slot);
+    }
+
+    /// Frees the slot of a connection that is closed and of which the app knows.
+    pub(super) fn remove_if_over(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        peer.tidy();
+        if peer.socket.is_none() && !peer.is_in_debt() {
+            self.peers.remove(slot);
+        }
+    }
+
+    /// A deadline has passed.
+    pub(super) fn expire(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let start = self.gather.scratch.len();
+        match peer.connection.expire(self.now, &mut self.gather.scratch) {
+            Some(Expired::Head) => {
+                self.gather.push_scratch(slot, &mut peer.chain, start);
+                count(&self.counters().refused);
+            }
+            Some(Expired::Closing) => {
+                self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
+            }
+            None if peer.deadline.is_some_and(|at| at <= self.now) => {
+                if peer.has_backlog() && peer.connection.phase() == Phase::Open {
+                    let (peer, stall) = (peer.address, self.shared.policy.write_stall);
+                    count(&self.counters().too_slow);
+                    log::limited!(
+                        Level::Info,
+                        worker: self.index,
+                        peer: peer,
+                        "dropped: it took nothing for {stall:?} (write_stall_wait)"
+                    );
+                }
+                let code = CloseCode::TRY_AGAIN_LATER.get();
+                self.drop_connection(slot, code, "you read too slowly");
+            }
+            None => {}
+        }
+    }
+
+    /// A request was answered with an error, or with a page that had no body to send.
+    pub(super) fn note_refusal(&mut self, slot: u32, status: u16) {
+        if status >= 400 {
+            count(&self.counters().refused);
+        }
+        let peer = self.address(slot);
+        log::debug!(worker: self.index, peer: peer, "request answered with {status}");
+    }
+
+    /// A peer broke the protocol; its Close frame is on the way.
+    pub(super) fn note_violation(&mut self, slot: u32, code: u16, why: &'static str) {
+        count(&self.counters().violations);
+        let peer = self.address(slot);
+        log::limited!(Level::Info, worker: self.index, peer: peer, "closed with {code}: {why}");
+        self.tell_gone(slot, code, why);
+    }
+
+    /// Answers a connection for which there is no place: one attempt, and it is closed.
+    pub(super) fn turn_away(&mut self, peer: Peer<N::Socket>) {
+        let mut response = Vec::new();
+        Response::unavailable("Too many connections; try again later.").write(false, &mut response);
+        if let Some(socket) = &peer.socket {
+            // A new connection has room for these few bytes; if not, it learns of its end anyway.
+            let _ = self.net.send(socket, &[IoSlice::new(&response)]);
+            self.net.finish(socket);
+        }
+    }
+
+    /// Takes the next step of stopping, if it is time.
+    pub(super) fn stop_by_steps(&mut self) {
+        match self.life {
+            Life::Serving if self.is_to_stop() => self.begin_to_drain(),
+            Life::Draining { until } => {
+                if !self.undrained.contains(&true) || self.now >= until {
+                    self.begin_to_close();
+                } else {
+                    self.ask_to_drain();
+                }
+            }
+            Life::Closing { until } => {
+                if self.peers.is_empty() || self.now >= until {
+                    self.begin_to_end();
+                }
+            }
+            Life::Ending { until } => self.end(self.now >= until),
+            Life::Serving | Life::Over => {}
+        }
+    }
+
+    fn begin_to_drain(&mut self) {
+        self.net.listen(false);
+        self.undrained = self.to_apps.iter().map(|to_app| !to_app.has_failed()).collect();
+        self.unasked.clone_from(&self.undrained);
+        self.life = Life::Draining { until: self.now + self.shared.policy.stop / 2 };
+        for slot in self.peers.in_use() {
+            if self.peers.get_mut(slot).is_some_and(|peer| !peer.has_app()) {
+                self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "");
+            }
+        }
+        self.ask_to_drain();
+    }
+
+    /// Asks the apps that have not been asked yet, and that no peer still has something for.
+    fn ask_to_drain(&mut self) {
+        for (to_app, unasked) in self.to_apps.iter_mut().zip(&mut self.unasked) {
+            if *unasked && to_app.waiting.is_empty() && to_app.push(Inbound::Drain).is_ok() {
+                *unasked = false;
+            }
+        }
+    }
+
+    fn begin_to_close(&mut self) {
+        self.undrained.fill(false);
+        self.life = Life::Closing { until: self.now + self.shared.policy.stop / 2 };
+        for slot in self.peers.in_use() {
+            self.close(slot, CloseCode::GOING_AWAY, "the server is stopping");
+            self.queue_for_reading(self.peers.token(slot));
+        }
+    }
+
+    fn begin_to_end(&mut self) {
+        self.life = Life::Ending { until: self.now + self.shared.policy.stop / 4 };
+        for slot in self.peers.in_use() {
+            self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "the server is stopping");
+        }
+        self.unasked.fill(true);
+        self.end(false);
+    }
+
+    /// Tells the apps that this worker is gone, as soon as there is room, or never if it is too
+    /// late.
+    fn end(&mut self, is_late: bool) {
+        for (to_app, untold) in self.to_apps.iter_mut().zip(&mut self.unasked) {
+            if *untold && to_app.waiting.is_empty() && to_app.push(Inbound::End).is_ok() {
+                *untold = false;
+            }
+        }
+        if is_late || !self.unasked.contains(&true) {
+            self.life = Life::Over;
+        }
+    }
+}

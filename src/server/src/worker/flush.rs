@@ -1,0 +1,274 @@
+//! Outwards, second half: what has been gathered for a connection is written, once per turn, and
+//! what the kernel does not take goes to the connection's own backlog.
+
+use std::io::{self, IoSlice};
+
+use ringsocket_proto::{CloseCode, Phase};
+use ringsocket_ring::Consumer;
+
+use super::gather::{Chain, Gather, Source};
+use super::net::Net;
+use super::peer::Stage;
+use super::{Worker, count};
+use crate::log::{self, Level};
+
+/// Several frames of up to this many bytes in all are copied together and sent at once: cheaper
+/// than a list of parts for the kernel to walk.
+const COPY_MAX: usize = 64 * 1024;
+
+/// So are more bytes than that, if the frames are smaller than this on average.
+const SMALL: usize = 2 * 1024;
+
+/// Most parts handed to the kernel in one call.
+const PARTS: usize = 32;
+
+impl<N: Net> Worker<N> {
+    /// Writes to every connection that has something gathered.
+    pub(super) fn flush_gathered(&mut self) {
+        let touched = std::mem::take(&mut self.gather.touched);
+        for &slot in &touched {
+            self.flush(slot);
+        }
+        self.gather.touched = touched;
+        self.gather.clear();
+    }
+
+    fn flush(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let chain = std::mem::take(&mut peer.chain);
+        let result = if peer.socket.is_none() {
+            return;
+        } else if peer.stage == Stage::Held || peer.has_backlog() {
+            let fits = self.keep(slot, chain, 0);
+            let result = self.send_backlog(slot);
+            if !fits && result.is_ok() {
+                self.give_up_on_slow(slot);
+            }
+            result
+        } else {
+            self.send_chain(slot, chain)
+        };
+        match result {
+            Ok(()) => self.after_flush(slot),
+            Err(error) => self.lose(slot, &error),
+        }
+    }
+
+    /// Sends what has been gathered; what does not go out is kept.
+    fn send_chain(&mut self, slot: u32, chain: Chain) -> io::Result<()> {
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
+        let Some(socket) = &peer.socket else { return Ok(()) };
+        let mut outlet = Outlet {
+            gather: &self.gather,
+            rings: &self.from_apps,
+            buffer: &mut self.send_buffer,
+            sent: 0,
+        };
+        let mut write = |parts: &[IoSlice<'_>]| self.net.send(socket, parts);
+        let is_done = outlet.send(chain, &mut write)?;
+        let sent = outlet.sent;
+        if !is_done {
+            peer.flags.writable = false;
+            if !self.keep(slot, chain, sent) {
+                self.give_up_on_slow(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what has been gathered, less the first `sent` bytes, into the peer's backlog. False if
+    /// that would be too much; some of it is not kept then.
+    fn keep(&mut self, slot: u32, chain: Chain, mut sent: usize) -> bool {
+        let Some(peer) = self.peers.get_mut(slot) else { return true };
+        if chain.is_empty() {
+            return true;
+        }
+        let limit = self.shared.policy.max_backpressure;
+        let backlog = &mut peer.under_way().backlog;
+        for source in self.gather.sources(chain) {
+            let bytes = self.gather.bytes(source, &self.from_apps);
+            if sent >= bytes.len() {
+                sent -= bytes.len();
+                continue;
+            }
+            if let Some(page) = self.gather.page(source) {
+                backlog.push_page(page, sent);
+            } else if sent > 0 {
+                backlog.push_rest(&bytes[sent..]);
+            } else if backlog.is_empty() || backlog.own_len() + bytes.len() <= limit {
+                backlog.push(bytes);
+            } else {
+                return false;
+            }
+            sent = 0;
+        }
+        true
+    }
+
+    /// Sends as much of the backlog as the kernel takes.
+    fn send_backlog(&mut self, slot: u32) -> io::Result<()> {
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
+        if peer.stage == Stage::Held || !peer.flags.writable {
+            return Ok(());
+        }
+        let (Some(socket), Some(under_way)) = (&peer.socket, &mut peer.under_way) else {
+            return Ok(());
+        };
+        while !under_way.backlog.is_empty() {
+            let front = under_way.backlog.front();
+            let offered = front.len();
+            let taken = taken(self.net.send(socket, &[IoSlice::new(front)]))?;
+            under_way.backlog.advance(taken);
+            if taken > 0 && peer.connection.phase() != Phase::Finished {
+                peer.deadline = None; // progress: the stall begins anew, if there is one
+            }
+            if taken < offered {
+                peer.flags.writable = false;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer takes too little: what has not begun to go out is dropped for a Close frame.
+    fn give_up_on_slow(&mut self, slot: u32) {
+        count(&self.counters().too_slow);
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let limit = self.shared.policy.max_backpressure;
+        log::limited!(
+            Level::Info,
+            worker: self.index,
+            peer: peer.address,
+            "closed with 1013: {limit} bytes wait for it (max_backpressure)"
+        );
+        let mut close = Vec::new();
+        let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "you read too slowly");
+        let limits = &self.shared.policy.protocol;
+        peer.connection.close(code, reason, self.now, limits, &mut close);
+        let backlog = &mut peer.under_way().backlog;
+        backlog.truncate();
+        backlog.push(&close);
+        self.tell_gone(slot, code.get(), reason);
+    }
+
+    /// What follows from how much of a peer's bytes went out.
+    fn after_flush(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.has_backlog() {
+            if peer.stage != Stage::Held && peer.deadline.is_none() {
+                peer.deadline = Some(self.now + self.shared.policy.write_stall);
+            }
+        } else if peer.connection.phase() == Phase::Finished {
+            return self.finish(slot);
+        } else {
+            peer.deadline = None;
+        }
+        peer.tidy();
+        let is_read_again =
+            peer.flags.readable && peer.backlog_len() <= self.shared.policy.max_backpressure / 4;
+        if is_read_again {
+            self.queue_for_reading(self.peers.token(slot));
+        }
+        self.remind(slot);
+    }
+}
+
+/// How many bytes the kernel took, no room counting as 0.
+fn taken(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+        {
+            Ok(0)
+        }
+        other => other,
+    }
+}
+
+/// Sends one chain in as few calls as pay.
+struct Outlet<'a> {
+    gather: &'a Gather,
+    rings: &'a [Consumer],
+    buffer: &'a mut Vec<u8>,
+    /// Bytes of the chain that have gone out.
+    sent: usize,
+}
+
+type Write<'w> = dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize> + 'w;
+
+impl Outlet<'_> {
+    /// Sends the chain; true if all of it went out.
+    fn send(&mut self, chain: Chain, write: &mut Write<'_>) -> io::Result<bool> {
+        let mut sources = self.gather.sources(chain);
+        let (Some(first), second) = (sources.next(), sources.next()) else { return Ok(true) };
+        if second.is_none() {
+            let bytes = self.gather.bytes(first, self.rings);
+            return self.offer(&[IoSlice::new(bytes)], bytes.len(), write);
+        }
+        let len = |source: Source| self.gather.bytes(source, self.rings).len();
+        let (count, total) = self
+            .gather
+            .sources(chain)
+            .fold((0, 0), |(count, total), source| (count + 1, total + len(source)));
+        if total <= COPY_MAX || total / count <= SMALL {
+            self.send_copied(chain, write)
+        } else {
+            self.send_in_parts(chain, write)
+        }
+    }
+
+    /// Copies frames together, up to [`COPY_MAX`] bytes at a time.
+    fn send_copied(&mut self, chain: Chain, write: &mut Write<'_>) -> io::Result<bool> {
+        let mut buffer = std::mem::take(self.buffer);
+        buffer.clear();
+        let mut result = Ok(true);
+        for source in self.gather.sources(chain) {
+            let bytes = self.gather.bytes(source, self.rings);
+            if !buffer.is_empty() && buffer.len() + bytes.len() > COPY_MAX {
+                result = self.offer(&[IoSlice::new(&buffer)], buffer.len(), write);
+                buffer.clear();
+                if !matches!(result, Ok(true)) {
+                    break;
+                }
+            }
+            buffer.extend_from_slice(bytes);
+        }
+        if !buffer.is_empty() {
+            result = self.offer(&[IoSlice::new(&buffer)], buffer.len(), write);
+        }
+        buffer.shrink_to(COPY_MAX);
+        *self.buffer = buffer;
+        result
+    }
+
+    /// Sends frames from where they lie, [`PARTS`] at a time.
+    fn send_in_parts(&mut self, chain: Chain, write: &mut Write<'_>) -> io::Result<bool> {
+        let mut sources = self.gather.sources(chain).peekable();
+        while sources.peek().is_some() {
+            let mut parts = [IoSlice::new(&[]); PARTS];
+            let (mut part_c, mut total) = (0, 0);
+            for (part, source) in parts.iter_mut().zip(&mut sources) {
+                let bytes = self.gather.bytes(source, self.rings);
+                *part = IoSlice::new(bytes);
+                part_c += 1;
+                total += bytes.len();
+            }
+            if !self.offer(&parts[..part_c], total, write)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Offers the kernel `total` bytes; true if it took all.
+    fn offer(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        total: usize,
+        write: &mut Write<'_>,
+    ) -> io::Result<bool> {
+        let taken = taken(write(parts))?;
+        self.sent += taken;
+        Ok(taken == total)
+    }
+}

@@ -1,0 +1,180 @@
+//! What a turn has for each connection, so that each is written to once.
+//!
+//! Frames stay where they lie (in an outbound ring, in the scratch buffer of this turn, in a page)
+//! until all records of the turn have been looked at; a connection's chain says which of them it
+//! gets, in order.
+
+use std::sync::Arc;
+
+use ringsocket_ring::{Consumer, Position};
+
+use crate::message::Outbound;
+use crate::www::Page;
+
+const NONE: u32 = u32::MAX;
+
+/// A connection's place in the gathering: its first and last link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chain {
+    first: u32,
+    last: u32,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { first: NONE, last: NONE }
+    }
+}
+
+impl Chain {
+    /// Whether nothing has been gathered.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.first == NONE
+    }
+}
+
+/// Where a frame (or a run of frames) lies.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// The frame of the record at this position of an app's outbound ring.
+    Record {
+        /// Number of the app.
+        app: u16,
+        /// The record.
+        position: Position,
+    },
+    /// In the scratch buffer.
+    Scratch {
+        /// Offset of the first byte.
+        start: u32,
+        /// Number of bytes.
+        len: u32,
+    },
+    /// The page with this index; only ever the last of its chain.
+    Page(u32),
+}
+
+#[derive(Debug)]
+struct Link {
+    source: Source,
+    next: u32,
+}
+
+/// What has been gathered in this turn.
+#[derive(Debug, Default)]
+pub struct Gather {
+    links: Vec<Link>,
+    pages: Vec<Arc<Page>>,
+    /// Connections that have something gathered, each once.
+    pub touched: Vec<u32>,
+    /// Frames that the worker itself has written: pongs, closes, HTTP responses.
+    pub scratch: Vec<u8>,
+}
+
+impl Gather {
+    /// Appends to the chain of the connection in `slot`.
+    #[inline]
+    pub fn push(&mut self, slot: u32, chain: &mut Chain, source: Source) {
+        let link = self.links.len() as u32;
+        self.links.push(Link { source, next: NONE });
+        if chain.is_empty() {
+            self.touched.push(slot);
+            chain.first = link;
+        } else {
+            self.links[chain.last as usize].next = link;
+        }
+        chain.last = link;
+    }
+
+    /// Appends what has been written to the scratch buffer since it was `start` bytes long.
+    pub fn push_scratch(&mut self, slot: u32, chain: &mut Chain, start: usize) {
+        let len = self.scratch.len() - start;
+        if len > 0 {
+            self.push(slot, chain, Source::Scratch { start: start as u32, len: len as u32 });
+        }
+    }
+
+    /// Appends a page.
+    pub fn push_page(&mut self, slot: u32, chain: &mut Chain, page: Arc<Page>) {
+        let index = self.pages.len() as u32;
+        self.pages.push(page);
+        self.push(slot, chain, Source::Page(index));
+    }
+
+    /// The chain's sources, in order.
+    pub fn sources(&self, chain: Chain) -> impl Iterator<Item = Source> + '_ {
+        let mut next = chain.first;
+        std::iter::from_fn(move || {
+            let link = self.links.get(next as usize)?;
+            next = link.next;
+            Some(link.source)
+        })
+    }
+
+    /// The bytes of a source.
+    #[inline]
+    pub fn bytes<'a>(&'a self, source: Source, rings: &'a [Consumer]) -> &'a [u8] {
+        match source {
+            Source::Record { app, position } => {
+                let record = rings[app as usize].at(position);
+                match Outbound::decode(record.inline, record.block) {
+                    Some(Outbound::Send { frame, .. }) => frame,
+                    _ => &[],
+                }
+            }
+            Source::Scratch { start, len } => {
+                &self.scratch[start as usize..start as usize + len as usize]
+            }
+            Source::Page(index) => &self.pages[index as usize].body,
+        }
+    }
+
+    /// The page of a [`Source::Page`].
+    pub fn page(&self, source: Source) -> Option<Arc<Page>> {
+        match source {
+            Source::Page(index) => self.pages.get(index as usize).cloned(),
+            Source::Record { .. } | Source::Scratch { .. } => None,
+        }
+    }
+
+    /// Forgets the turn. Memory that only a burst needed is given back.
+    pub fn clear(&mut self) {
+        const KEEP: usize = 64 * 1024;
+        self.links.clear();
+        self.links.shrink_to(KEEP / size_of::<Link>());
+        self.pages.clear();
+        self.touched.clear();
+        self.touched.shrink_to(KEEP / size_of::<u32>());
+        self.scratch.clear();
+        self.scratch.shrink_to(KEEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_of_several_connections_stay_apart_and_in_order() {
+        let mut gather = Gather::default();
+        let mut chains = [Chain::default(); 3];
+        for round in 0..4u8 {
+            for (slot, chain) in chains.iter_mut().enumerate().take(2) {
+                let start = gather.scratch.len();
+                gather.scratch.extend_from_slice(&[slot as u8, round]);
+                gather.push_scratch(slot as u32, chain, start);
+                gather.push_scratch(slot as u32, chain, gather.scratch.len()); // nothing
+            }
+        }
+        assert_eq!(gather.touched, [0, 1]);
+        assert!(chains[2].is_empty());
+        for (slot, chain) in chains.iter().enumerate().take(2) {
+            let bytes: Vec<_> =
+                gather.sources(*chain).map(|source| gather.bytes(source, &[]).to_vec()).collect();
+            assert_eq!(bytes, (0..4).map(|round| vec![slot as u8, round]).collect::<Vec<_>>());
+        }
+        gather.clear();
+        assert_eq!(gather.sources(chains[0]).count(), 0);
+    }
+}

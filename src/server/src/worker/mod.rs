@@ -1,0 +1,418 @@
+//! A worker: one thread that owns its connections and waits for nothing but epoll.
+//!
+//! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
+//! have, and writes to each connection once. Files of this room: `net` (the outside world as a
+//! trait), `peer` and `slots` (connections), `read` and `to_app` (inwards), `deliver`, `gather`,
+//! `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`.
+//!
+//! It never imports `host`: the two meet in the rings and in [`crate::message`].
+
+pub mod backlog;
+mod deliver;
+mod farewell;
+mod flush;
+pub mod gather;
+pub mod net;
+pub mod peer;
+mod read;
+pub mod slots;
+pub mod timers;
+pub mod to_app;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ringsocket_proto::{Connection, Limits, Millis};
+use ringsocket_ring::Consumer;
+
+use self::gather::Gather;
+use self::net::{Net, Ready, Token};
+use self::peer::Peer;
+use self::slots::Slots;
+use self::timers::Timers;
+use self::to_app::ToApp;
+use crate::log::{self, Level};
+use crate::message::{ClientId, PeerAddress};
+use crate::site::Site;
+use crate::waker::Waker;
+
+/// Most connections that one listener may add in one turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// For how long no connection is accepted after the kernel had no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// What is served.
+    pub site: Site,
+    /// Limits and times.
+    pub policy: Policy,
+    /// Set once, when the server is to stop.
+    pub stopping: AtomicBool,
+    /// Counters of each worker.
+    pub counters: Vec<Counters>,
+}
+
+/// Limits and times of connections.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Those that the protocol keeps.
+    pub protocol: Limits,
+    /// Bytes that may wait for one peer to take them before it is closed with 1013. A single
+    /// message that is larger may wait alone.
+    pub max_backpressure: usize,
+    /// How long a peer may take nothing of what waits for it.
+    pub write_stall: Duration,
+    /// How long a peer may stay after an HTTP response that ends the connection.
+    pub shutdown_wait_http: Duration,
+    /// How long a peer may take to answer a Close frame, or to go after the closing handshake.
+    pub shutdown_wait_ws: Duration,
+    /// How long stopping may take.
+    pub stop: Duration,
+    /// Connections in all.
+    pub max_connections: usize,
+    /// Size in bytes of a worker's receive buffer.
+    pub receive_buffer: usize,
+}
+
+/// What a worker counts. Only the worker itself writes; padded so that no two share a cache line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    /// Connections that are open now.
+    pub connections: AtomicUsize,
+    /// Connections accepted since the start.
+    pub accepted: AtomicUsize,
+    /// Connections turned away because there were too many.
+    pub turned_away: AtomicUsize,
+    /// Requests that were answered with an error status.
+    pub refused: AtomicUsize,
+    /// Connections closed because the peer broke the protocol or a limit.
+    pub violations: AtomicUsize,
+    /// Connections closed because the peer took too little, too slowly.
+    pub too_slow: AtomicUsize,
+}
+
+/// Adds to a counter that only this thread writes.
+fn count(counter: &AtomicUsize) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Serving,
+    /// No new connections, nothing is read; apps finish what they have got.
+    Draining {
+        until: Millis,
+    },
+    /// Every connection has been sent a Close frame with 1001.
+    Closing {
+        until: Millis,
+    },
+    /// All connections are gone; the apps must still hear that this worker is.
+    Ending {
+        until: Millis,
+    },
+    Over,
+}
+
+/// What to do after a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// Take another.
+    GoOn,
+    /// The worker has ended.
+    Over,
+}
+
+/// A worker.
+#[derive(Debug)]
+pub struct Worker<N: Net> {
+    index: u8,
+    net: N,
+    now: Millis,
+    shared: Arc<Shared>,
+    waker: Arc<Waker>,
+    peers: Slots<Peer<N::Socket>>,
+    /// One way to each app, and one back, by number of the app.
+    to_apps: Vec<ToApp>,
+    from_apps: Vec<Consumer>,
+    /// Slots of the clients of each app that its sends to all go to.
+    members: Vec<Vec<u32>>,
+    /// Which apps have yet to be told of the current step of stopping.
+    unasked: Vec<bool>,
+    /// Which apps have yet to answer `Drain`.
+    undrained: Vec<bool>,
+    gather: Gather,
+    timers: Timers,
+    ready: Vec<Ready>,
+    /// Peers to read, each for one receive per turn.
+    queue: VecDeque<Token>,
+    receive_buffer: Box<[u8]>,
+    send_buffer: Vec<u8>,
+    opening: Vec<u8>,
+    /// Number of the last send to all except some; marks who is excepted.
+    exception: u32,
+    /// An outbound ring was not read to its end.
+    more_from_apps: bool,
+    accept_again: Option<Millis>,
+    life: Life,
+}
+
+impl<N: Net> Worker<N> {
+    /// Sets up the worker with this index. Nothing is accepted before the first turn.
+    pub fn new(
+        index: u8,
+        net: N,
+        shared: Arc<Shared>,
+        waker: Arc<Waker>,
+        to_apps: Vec<ToApp>,
+        from_apps: Vec<Consumer>,
+    ) -> Self {
+        let app_c = to_apps.len();
+        let policy = &shared.policy;
+        let mut worker = Self {
+            index,
+            now: net.now(),
+            peers: Slots::new(policy.max_connections),
+            receive_buffer: vec![0; policy.receive_buffer].into(),
+            net,
+            shared,
+            waker,
+            to_apps,
+            from_apps,
+            members: vec![Vec::new(); app_c],
+            unasked: vec![false; app_c],
+            undrained: vec![false; app_c],
+            gather: Gather::default(),
+            timers: Timers::default(),
+            ready: Vec::new(),
+            queue: VecDeque::new(),
+            send_buffer: Vec::new(),
+            opening: Vec::new(),
+            exception: 0,
+            more_from_apps: false,
+            accept_again: None,
+            life: Life::Serving,
+        };
+        worker.net.listen(true);
+        worker
+    }
+
+    /// Takes turns until the worker has ended.
+    ///
+    /// # Errors
+    /// Those of [`Net::wait`].
+    pub fn run(mut self) -> io::Result<()> {
+        while self.turn()? == Turn::GoOn {}
+        Ok(())
+    }
+
+    /// Waits until something happens, and deals with it.
+    ///
+    /// # Errors
+    /// Those of [`Net::wait`].
+    pub fn turn(&mut self) -> io::Result<Turn> {
+        self.wait()?;
+        self.waker.note_turn();
+        self.now = self.net.now();
+
+        self.take_events();
+        self.meet_deadlines();
+        self.resume_congested();
+        self.read_queued();
+        self.to_apps.iter_mut().for_each(ToApp::publish);
+
+        self.deliver();
+        self.stop_by_steps();
+        self.flush_gathered();
+        self.release_rings();
+        self.to_apps.iter_mut().for_each(ToApp::publish);
+        Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
+    }
+
+    /// How many connections this worker has.
+    pub fn connection_c(&self) -> usize {
+        self.peers.len()
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.shared.counters[usize::from(self.index)]
+    }
+
+    fn client_id(&self, slot: u32) -> ClientId {
+        ClientId::new(self.index, slot, self.peers.token(slot).generation)
+    }
+
+    /// Where a peer comes from, for a log line.
+    fn address(&mut self, slot: u32) -> PeerAddress {
+        self.peers.get_mut(slot).map_or(PeerAddress::Unix, |peer| peer.address)
+    }
+
+    /// Sleeps, unless there is work at hand.
+    fn wait(&mut self) -> io::Result<()> {
+        let has_work = self.more_from_apps || !self.queue.is_empty();
+        let timeout = if has_work {
+            Some(Duration::ZERO)
+        } else {
+            self.waker.sleeper().announce();
+            // The second look: whoever published before the announcement did not wake us.
+            if self.has_news() { Some(Duration::ZERO) } else { self.time_to_next_deadline() }
+        };
+        let result = self.net.wait(timeout, &mut self.ready);
+        self.waker.sleeper().retract();
+        result
+    }
+
+    /// Whether another thread has something for this one.
+    fn has_news(&mut self) -> bool {
+        let stop = self.life == Life::Serving && self.shared.stopping.load(Ordering::Relaxed);
+        let records = self.from_apps.iter_mut().any(Consumer::refresh);
+        // Each of them must be asked, since asking is what has us woken.
+        let mut room = false;
+        for to_app in &mut self.to_apps {
+            room |= to_app.has_room();
+        }
+        stop || records || room
+    }
+
+    fn time_to_next_deadline(&self) -> Option<Duration> {
+        let stop = match self.life {
+            Life::Draining { until } | Life::Closing { until } | Life::Ending { until } => {
+                Some(until)
+            }
+            Life::Serving | Life::Over => None,
+        };
+        let next = [self.timers.next(), self.accept_again, stop].into_iter().flatten().min()?;
+        // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
+        Some(Duration::from_millis((next.0 + 1).saturating_sub(self.now.0)))
+    }
+
+    fn take_events(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
+            match event {
+                Ready::Listener(listener) => self.accept(listener),
+                Ready::Socket { token, readable, writable, hangup } => {
+                    let Some(peer) = self.peers.named(token) else { continue };
+                    peer.flags.hangup |= hangup;
+                    if readable {
+                        peer.flags.readable = true;
+                        self.queue_for_reading(token);
+                    }
+                    if writable {
+                        self.note_writable(token.slot);
+                    }
+                }
+            }
+        }
+        self.ready = ready;
+    }
+
+    fn note_writable(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.flags.writable = true;
+            if peer.has_backlog() {
+                self.gather.touched.push(slot);
+            }
+        }
+    }
+
+    fn accept(&mut self, listener: usize) {
+        if self.life != Life::Serving || self.accept_again.is_some() {
+            return;
+        }
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.net.accept(listener) {
+                Ok(Some(accepted)) => {
+                    let connection = Connection::new(self.now, &self.shared.policy.protocol);
+                    self.admit(Peer::new(accepted, connection));
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    log::limited!(
+                        Level::Error,
+                        worker: self.index,
+                        "cannot accept connections for the moment: {error}; raise LimitNOFILE= of \
+                         the service or lower fd_alloc_c"
+                    );
+                    self.net.listen(false);
+                    self.accept_again = Some(self.now + ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Gives a new connection its slot, or turns it away.
+    fn admit(&mut self, peer: Peer<N::Socket>) {
+        let connections = |counters: &Counters| counters.connections.load(Ordering::Relaxed);
+        let in_all: usize = self.shared.counters.iter().map(connections).sum();
+        let limit = self.shared.policy.max_connections;
+        let inserted = if in_all < limit { self.peers.insert(peer) } else { Err(peer) };
+        match inserted {
+            Ok(token) => self.welcome(token),
+            Err(peer) => {
+                count(&self.counters().turned_away);
+                log::limited!(
+                    Level::Warning,
+                    worker: self.index,
+                    peer: peer.address,
+                    "turned away: {limit} connections are open (fd_alloc_c)"
+                );
+                self.turn_away(peer);
+            }
+        }
+    }
+
+    fn welcome(&mut self, token: Token) {
+        let Some(peer) = self.peers.named(token) else { return };
+        let watched = peer.socket.as_ref().map(|socket| self.net.watch(socket, token));
+        if let Some(Err(error)) = watched {
+            log::limited!(Level::Error, worker: self.index, "cannot watch a connection: {error}");
+            self.peers.remove(token.slot);
+            return;
+        }
+        let counters = self.counters();
+        count(&counters.accepted);
+        count(&counters.connections);
+        self.remind(token.slot);
+    }
+
+    /// Sees to it that the peer's next deadline is not missed.
+    fn remind(&mut self, slot: u32) {
+        let token = self.peers.token(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if let Some(at) = peer.next_deadline() {
+            if peer.reminder.is_none_or(|earlier| at < earlier) {
+                peer.reminder = Some(at);
+                self.timers.add(at, token);
+            }
+        }
+    }
+
+    fn meet_deadlines(&mut self) {
+        if self.accept_again.is_some_and(|at| at <= self.now) {
+            self.accept_again = None;
+            if self.life == Life::Serving {
+                self.net.listen(true);
+            }
+        }
+        while let Some(token) = self.timers.pop_due(self.now) {
+            let Some(peer) = self.peers.named(token) else { continue };
+            if peer.reminder.is_some_and(|at| at <= self.now) {
+                peer.reminder = None;
+            }
+            if peer.next_deadline().is_some_and(|at| at <= self.now) {
+                self.expire(token.slot);
+            }
+            self.remind(token.slot);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One connection as its worker sees it.
+//!
+//! A quiet connection is this struct and nothing else: whatever needs memory while something is
+//! under way sits behind [`Peer::under_way`] and is given back afterwards.
+
+use ringsocket_proto::{Connection, Kind, Millis, Phase};
+
+use super::backlog::Backlog;
+use super::gather::Chain;
+use super::net::Accepted;
+use crate::message::PeerAddress;
+
+/// A connection.
+#[derive(Debug)]
+pub struct Peer<S> {
+    /// The socket; `None` once it is closed while the app has yet to hear of it.
+    pub socket: Option<S>,
+    /// The protocol's view: request head, frames, closing handshake.
+    pub connection: Connection,
+    /// Where the connection comes from.
+    pub address: PeerAddress,
+    /// Number of the inherited socket that it came to.
+    pub entrance: u16,
+    /// What the app knows of it.
+    pub stage: Stage,
+    /// Number of its app, once the app is known to it.
+    pub app: u16,
+    /// Index in the list of its app's members while [`Stage::Member`] or [`Stage::Held`].
+    pub member: u32,
+    /// What is gathered for it in this turn.
+    pub chain: Chain,
+    /// What can be said of its socket without asking.
+    pub flags: Flags,
+    /// Number of the last send to all that left it out.
+    pub exception: u32,
+    /// When the worker gives up waiting for it, beside the deadline of its connection.
+    pub deadline: Option<Millis>,
+    /// Earliest reminder that is set for it.
+    pub reminder: Option<Millis>,
+    /// Buffers and debts; only while there are some.
+    pub under_way: Option<Box<UnderWay>>,
+}
+
+/// What the app knows of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Nothing: it has not been let in.
+    Stranger,
+    /// Its opening is on the way, and nothing may reach it yet.
+    Announced,
+    /// The app sends from within `open`: what is for it is kept.
+    Held,
+    /// `open` has returned.
+    Member,
+    /// The app has been told (or is owed the news) that it is gone.
+    Left,
+}
+
+/// What can be said of a socket without asking.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Flags {
+    /// Something may be waiting to be received.
+    pub readable: bool,
+    /// The kernel had room when it was last asked.
+    pub writable: bool,
+    /// The peer has shut down its side.
+    pub hangup: bool,
+    /// It is in its worker's list of peers to read.
+    pub queued: bool,
+    /// It is in the list of peers that wait for its app's ring.
+    pub waiting: bool,
+    /// The peer's stream has been received to its end.
+    pub ended: bool,
+    /// We have shut down our side.
+    pub finished: bool,
+}
+
+/// What a connection has under way.
+#[derive(Debug, Default)]
+pub struct UnderWay {
+    /// What it has not taken yet.
+    pub backlog: Backlog,
+    /// What was received but could not be dealt with, since the app's ring is full.
+    pub stash: Vec<u8>,
+    /// What the app must hear before anything else of this connection.
+    pub owed: Option<Owed>,
+    /// The news that it is gone, owed after that.
+    pub owed_close: Option<(u16, String)>,
+}
+
+impl UnderWay {
+    /// Nothing is under way any more.
+    pub fn is_over(&self) -> bool {
+        self.backlog.is_empty()
+            && self.stash.is_empty()
+            && self.owed.is_none()
+            && self.owed_close.is_none()
+    }
+}
+
+/// Something that an app is owed because its ring was full.
+#[derive(Debug)]
+pub enum Owed {
+    /// That the connection is open.
+    Open {
+        /// The endpoint it came to.
+        endpoint: u16,
+        /// A written [`crate::message::Opening`].
+        opening: Vec<u8>,
+    },
+    /// A message.
+    Message(Kind, Vec<u8>),
+}
+
+impl<S> Peer<S> {
+    /// A connection that has just been accepted.
+    pub fn new(accepted: Accepted<S>, connection: Connection) -> Self {
+        let Accepted { socket, address, entrance } = accepted;
+        Self {
+            socket: Some(socket),
+            connection,
+            address,
+            entrance,
+            stage: Stage::Stranger,
+            app: 0,
+            member: 0,
+            chain: Chain::default(),
+            flags: Flags { writable: true, ..Flags::default() },
+            exception: 0,
+            deadline: None,
+            reminder: None,
+            under_way: None,
+        }
+    }
+
+    /// Buffers and debts, made if there were none.
+    pub fn under_way(&mut self) -> &mut UnderWay {
+        self.under_way.get_or_insert_default()
+    }
+
+    /// Bytes that wait for the peer to take them.
+    pub fn backlog_len(&self) -> usize {
+        self.under_way.as_ref().map_or(0, |under_way| under_way.backlog.own_len())
+    }
+
+    /// Whether anything at all waits for the peer to take it.
+    pub fn has_backlog(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| !under_way.backlog.is_empty())
+    }
+
+    /// Whether it has got as far as an app.
+    pub fn has_app(&self) -> bool {
+        self.stage != Stage::Stranger
+    }
+
+    /// Whether an app may send to it.
+    #[inline]
+    pub fn takes_sends_of(&self, app: u16) -> bool {
+        matches!(self.stage, Stage::Member | Stage::Held)
+            && self.app == app
+            && self.connection.phase() == Phase::Open
+    }
+
+    /// Whether the app is owed something, or bytes wait that come after it.
+    pub fn is_in_debt(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| {
+            under_way.owed.is_some()
+                || under_way.owed_close.is_some()
+                || !under_way.stash.is_empty()
+        })
+    }
+
+    /// Gives memory back that is needed no more.
+    pub fn tidy(&mut self) {
+        if self.under_way.as_ref().is_some_and(|under_way| under_way.is_over()) {
+            self.under_way = None;
+        }
+    }
+
+    /// The earlier of the connection's and the worker's deadline.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        match (self.connection.deadline(), self.deadline) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Inwards: bytes from sockets become records for apps.
+
+use std::io;
+use std::sync::Arc;
+
+use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Request, response, upgrade};
+
+use super::net::{Net, Token};
+use super::peer::{Owed, Stage};
+use super::to_app::{Congested, ToApp};
+use super::{Life, Worker};
+use crate::message::{ClientId, Inbound, Opening, PeerAddress};
+use crate::site::Answer;
+use crate::www::Page;
+
+/// How dealing with one event ended.
+enum Step {
+    /// Go on with the next.
+    Next,
+    /// There is none without more bytes.
+    NeedMore,
+    /// The app's ring is full: it is owed this before anything else.
+    Owe(Owed),
+    /// The request is answered with a page, whose head is written.
+    Page(Arc<Page>),
+    /// The request is answered with this status; the response is written.
+    Refused(u16),
+    /// The peer has sent a Close frame.
+    Closed(u16, String),
+    /// The peer broke the protocol; a Close frame is written.
+    Violation(u16, &'static str),
+}
+
+impl<N: Net> Worker<N> {
+    /// Puts the peer on the list of those to read, once.
+    pub(super) fn queue_for_reading(&mut self, token: Token) {
+        if let Some(peer) = self.peers.named(token) {
+            if !peer.flags.queued {
+                peer.flags.queued = true;
+                self.queue.push_back(token);
+            }
+        }
+    }
+
+    /// Receives once from each peer on the list. Who has more comes again in the next turn, so
+    /// that nobody starves.
+    pub(super) fn read_queued(&mut self) {
+        for _ in 0..self.queue.len() {
+            let Some(token) = self.queue.pop_front() else { break };
+            let Some(peer) = self.peers.named(token) else { continue };
+            peer.flags.queued = false;
+            if self.may_read(token.slot) {
+                self.receive(token);
+            }
+        }
+    }
+
+    /// Whether the peer is to be read now. If not, whatever it waits for will queue it again.
+    fn may_read(&mut self, slot: u32) -> bool {
+        let Some(peer) = self.peers.get_mut(slot) else { return false };
+        if peer.socket.is_none() || !peer.flags.readable {
+            return false;
+        }
+        if matches!(self.life, Life::Draining { .. }) {
+            return false; // `farewell` queues everybody when it goes on
+        }
+        if peer.is_in_debt()
+            || (peer.has_app() && self.to_apps[usize::from(peer.app)].is_congested())
+        {
+            self.wait_for_app(slot);
+            return false;
+        }
+        // A peer that does not read is not read: `flush` queues it again.
+        peer.backlog_len() <= self.shared.policy.max_backpressure / 4
+    }
+
+    /// Puts the peer on the list of those that wait for room in their app's ring, once.
+    fn wait_for_app(&mut self, slot: u32) {
+        let token = self.peers.token(slot);
+        if let Some(peer) = self.peers.get_mut(slot) {
+            if !peer.flags.waiting {
+                peer.flags.waiting = true;
+                self.to_apps[usize::from(peer.app)].waiting.push_back(token);
+            }
+        }
+    }
+
+    fn receive(&mut self, token: Token) {
+        let Some(peer) = self.peers.named(token) else { return };
+        let Some(socket) = &peer.socket else { return };
+        match self.net.receive(socket, &mut self.receive_buffer) {
+            Ok(0) => {
+                peer.flags.readable = false;
+                self.end_of_stream(token.slot);
+            }
+            Ok(count) => {
+                peer.flags.readable = count == self.receive_buffer.len() || peer.flags.hangup;
+                let mut buffer = std::mem::take(&mut self.receive_buffer);
+                self.digest(token.slot, &mut buffer[..count]);
+                self.receive_buffer = buffer;
+                if self.peers.named(token).is_some_and(|peer| peer.flags.readable) {
+                    self.queue_for_reading(token);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => peer.flags.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.queue_for_reading(token);
+            }
+            Err(error) => self.lose(token.slot, &error),
+        }
+    }
+
+    /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
+    fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
+        let scratch_start = self.gather.scratch.len();
+        let mut input = Input::new(bytes);
+        let end = loop {
+            match self.digest_one(slot, &mut input) {
+                Step::Next => {}
+                Step::NeedMore => break None,
+                end => break Some(end),
+            }
+        };
+        let rest = input.remaining();
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        self.gather.push_scratch(slot, &mut peer.chain, scratch_start);
+        match end {
+            Some(Step::Owe(owed)) => {
+                let under_way = peer.under_way();
+                under_way.owed = Some(owed);
+                under_way.stash = rest.to_vec();
+                self.wait_for_app(slot);
+            }
+            Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
+            Some(Step::Refused(status)) => self.note_refusal(slot, status),
+            Some(Step::Closed(code, reason)) => self.tell_gone(slot, code, &reason),
+            Some(Step::Violation(code, why)) => self.note_violation(slot, code, why),
+            Some(Step::Next | Step::NeedMore) | None => {}
+        }
+        self.remind(slot);
+    }
+
+    /// Deals with the next event.
+    fn digest_one(&mut self, slot: u32, input: &mut Input<'_>) -> Step {
+        let client = self.client_id(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
+        let out = &mut self.gather.scratch;
+        let limits = &self.shared.policy.protocol;
+        let Some(event) = peer.connection.receive(input, self.now, limits, out) else {
+            return Step::NeedMore;
+        };
+        match event {
+            Event::Message { kind, payload } => {
+                let to_app = &mut self.to_apps[usize::from(peer.app)];
+                match to_app.push_message(client, kind == Kind::Text, payload) {
+                    Ok(()) => Step::Next,
+                    Err(Congested(payload)) => Step::Owe(Owed::Message(kind, payload.into_vec())),
+                }
+            }
+            Event::Pong(_) => Step::Next,
+            Event::Closed { code, reason } => {
+                Step::Closed(code.unwrap_or(CloseCode::NO_STATUS).get(), reason.to_owned())
+            }
+            Event::Violation { code, why } => Step::Violation(code.get(), why),
+            Event::BadRequest { status, .. } => Step::Refused(status),
+            Event::Request(request) => {
+                let is_serving = self.life == Life::Serving;
+                let can_take =
+                    |app: u16| is_serving && !self.to_apps[usize::from(app)].has_failed();
+                match self.shared.site.answer(&request, peer.entrance, can_take) {
+                    Answer::Accept { app, endpoint_id, subprotocol } => {
+                        let subprotocol = subprotocol.as_deref();
+                        upgrade::write_switching_protocols(&request, subprotocol, out);
+                        self.opening.clear();
+                        write_opening(&request, subprotocol, peer.address, &mut self.opening);
+                        drop(request);
+                        peer.connection.accept();
+                        peer.app = app;
+                        peer.stage = Stage::Announced;
+                        let opening = &self.opening[..];
+                        let record = Inbound::Open { client, endpoint: endpoint_id, opening };
+                        match self.to_apps[usize::from(app)].push(record) {
+                            Ok(()) => Step::Next,
+                            Err(Congested(())) => {
+                                let opening = opening.to_vec();
+                                Step::Owe(Owed::Open { endpoint: endpoint_id, opening })
+                            }
+                        }
+                    }
+                    Answer::Page(page, head_only) => {
+                        drop(request);
+                        response::write_page_head(page.content_type, page.body.len(), out);
+                        peer.connection.refuse();
+                        if head_only { Step::Refused(200) } else { Step::Page(page) }
+                    }
+                    Answer::Refuse(response, head_only) => {
+                        drop(request);
+                        response.write(head_only, out);
+                        peer.connection.refuse();
+                        Step::Refused(response.status)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on with the peers of apps that have room in their rings again.
+    pub(super) fn resume_congested(&mut self) {
+        for app in 0..self.to_apps.len() {
+            if !self.to_apps[app].has_room() {
+                continue;
+            }
+            while !self.to_apps[app].is_congested() {
+                let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
+                let Some(peer) = self.peers.named(token) else { continue };
+                peer.flags.waiting = false;
+                self.settle(token);
+            }
+        }
+    }
+
+    /// Gives the app what it is owed by this peer, as far as there is room, and then reads on.
+    fn settle(&mut self, token: Token) {
+        let client = self.client_id(token.slot);
+        let Some(peer) = self.peers.named(token) else { return };
+        let to_app = &mut self.to_apps[usize::from(peer.app)];
+        if let Some(under_way) = &mut peer.under_way {
+            if let Some(owed) = under_way.owed.take() {
+                if let Err(owed) = pay(to_app, client, owed) {
+                    under_way.owed = Some(owed);
+                    peer.flags.waiting = true;
+                    to_app.waiting.push_front(token);
+                    return;
+                }
+            }
+            let mut stash = std::mem::take(&mut under_way.stash);
+            if !stash.is_empty() {
+                self.digest(token.slot, &mut stash);
+            }
+        }
+        self.settle_close(token.slot);
+        let Some(peer) = self.peers.named(token) else { return };
+        peer.tidy();
+        if peer.flags.readable {
+            self.queue_for_reading(token);
+        }
+    }
+
+    /// Tells the app that the peer is gone, if that is all it is still owed.
+    pub(super) fn settle_close(&mut self, slot: u32) {
+        let client = self.client_id(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if let Some(under_way) = &mut peer.under_way {
+            if under_way.owed.is_some() || !under_way.stash.is_empty() {
+                return self.wait_for_app(slot);
+            }
+            if let Some((code, reason)) = under_way.owed_close.take() {
+                let record = Inbound::Close { client, code, reason: reason.as_bytes() };
+                if self.to_apps[usize::from(peer.app)].push(record).is_err() {
+                    under_way.owed_close = Some((code, reason));
+                    return self.wait_for_app(slot);
+                }
+            }
+        }
+        self.remove_if_over(slot);
+    }
+}
+
+/// Puts what an app is owed into its ring; gives it back if there is no room.
+fn pay(to_app: &mut ToApp, client: ClientId, owed: Owed) -> Result<(), Owed> {
+    match owed {
+        Owed::Open { endpoint, opening } => {
+            let record = Inbound::Open { client, endpoint, opening: &opening };
+            to_app.push(record).map_err(|_| Owed::Open { endpoint, opening })
+        }
+        Owed::Message(kind, payload) => to_app
+            .push_message(client, kind == Kind::Text, Payload::Owned(payload))
+            .map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec())),
+    }
+}
+
+/// Writes down what an app is told of the request that opened a connection.
+fn write_opening(
+    request: &Request<'_>,
+    subprotocol: Option<&str>,
+    address: PeerAddress,
+    out: &mut Vec<u8>,
+) {
+    let fields = [
+        request.path().as_bytes(),
+        request.query().unwrap_or_default().as_bytes(),
+        request.host().unwrap_or_default().as_bytes(),
+        subprotocol.unwrap_or_default().as_bytes(),
+    ];
+    Opening::write(address, fields, request.headers(), out);
+}

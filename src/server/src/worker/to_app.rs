@@ -1,0 +1,191 @@
+//! From the worker to the apps: records go into the inbound rings, are published once per turn,
+//! and an app is woken only if it sleeps.
+//!
+//! A ring that is full is *congested*: its peers queue up here and are not read until the app has
+//! made room for half a ring, so that TCP holds them back and other apps notice nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ringsocket_proto::Payload;
+use ringsocket_ring::{BlockPool, Producer, ReserveError};
+
+use super::net::Token;
+use crate::message::{BY_POINTER, ClientId, Inbound};
+use crate::waker::Waker;
+
+/// The worker's end of the way to one app.
+#[derive(Debug)]
+pub struct ToApp {
+    ring: Producer,
+    blocks: BlockPool,
+    waker: Arc<Waker>,
+    /// Peers that wait for room, first come first served.
+    pub waiting: VecDeque<Token>,
+    congestion: Option<Congestion>,
+    /// The app has failed: nothing goes to it any more.
+    failed: bool,
+}
+
+/// What there is too little of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Congestion {
+    /// Room in the ring.
+    Ring,
+    /// Memory for payloads that cross by pointer.
+    Blocks,
+}
+
+/// The ring is full; what was to go in comes back.
+#[derive(Debug)]
+pub struct Congested<T>(pub T);
+
+impl ToApp {
+    /// Joins the producing end of an inbound ring with the waker of the app that reads it.
+    pub fn new(ring: Producer, block_budget: usize, waker: Arc<Waker>) -> Self {
+        Self {
+            ring,
+            blocks: BlockPool::new(block_budget),
+            waker,
+            waiting: VecDeque::new(),
+            congestion: None,
+            failed: false,
+        }
+    }
+
+    /// Whether peers of this app have to wait.
+    #[inline]
+    pub fn is_congested(&self) -> bool {
+        self.congestion.is_some()
+    }
+
+    /// Whether the app has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The app has failed: from now on records are taken and forgotten.
+    pub fn fail(&mut self) {
+        self.failed = true;
+        self.congestion = None;
+    }
+
+    /// Puts a record into the ring, its payload inline.
+    pub fn push(&mut self, record: Inbound<'_>) -> Result<(), Congested<()>> {
+        if self.failed {
+            return Ok(());
+        }
+        let (head, payload) = record.encode();
+        match self.ring.reserve(head.len() + payload.len()) {
+            Ok(mut space) => {
+                space[..head.len()].copy_from_slice(&head);
+                space[head.len()..].copy_from_slice(payload);
+                space.commit();
+                Ok(())
+            }
+            Err(ReserveError::Full) => {
+                self.congestion = Some(Congestion::Ring);
+                Err(Congested(()))
+            }
+            Err(ReserveError::TooLarge) => {
+                unreachable!("heads and reasons are far smaller than the smallest ring")
+            }
+        }
+    }
+
+    /// Puts a message into the ring: small ones are copied, large ones cross by pointer.
+    #[inline]
+    pub fn push_message<'a>(
+        &mut self,
+        client: ClientId,
+        text: bool,
+        payload: Payload<'a>,
+    ) -> Result<(), Congested<Payload<'a>>> {
+        if payload.len() < BY_POINTER {
+            let record = Inbound::Message { client, text, payload: &payload };
+            return self.push(record).map_err(|_| Congested(payload));
+        }
+        self.push_by_pointer(client, text, payload)
+    }
+
+    fn push_by_pointer<'a>(
+        &mut self,
+        client: ClientId,
+        text: bool,
+        payload: Payload<'a>,
+    ) -> Result<(), Congested<Payload<'a>>> {
+        if self.failed {
+            return Ok(());
+        }
+        self.ring.reclaim(&mut self.blocks);
+        let (head, _) = Inbound::Message { client, text, payload: &[] }.encode();
+        // A record with a block takes 16 bytes more, for pointer and length.
+        if self.ring.reserve(head.len() + 16).is_err() {
+            self.congestion = Some(Congestion::Ring);
+            return Err(Congested(payload));
+        }
+        let block = match self.block_of(payload) {
+            Ok(block) => block,
+            Err(payload) => {
+                self.congestion = Some(Congestion::Blocks);
+                return Err(Congested(payload));
+            }
+        };
+        let pushed = self.ring.push_block(&head, block);
+        debug_assert!(pushed.is_ok(), "there was space");
+        Ok(())
+    }
+
+    /// Puts a payload into a block; gives it back if there is no memory for it now.
+    fn block_of<'a>(&mut self, payload: Payload<'a>) -> Result<Arc<Vec<u8>>, Payload<'a>> {
+        match payload {
+            Payload::Borrowed(bytes) => match self.blocks.take(bytes.len()) {
+                Ok(mut buffer) => {
+                    buffer.extend_from_slice(bytes);
+                    Ok(self.blocks.seal(buffer))
+                }
+                Err(_) => Err(payload),
+            },
+            Payload::Owned(buffer) => {
+                self.blocks.adopt(buffer).map_err(|(_, buffer)| Payload::Owned(buffer))
+            }
+        }
+    }
+
+    /// Makes all records visible to the app and wakes it if it sleeps. Once per turn.
+    #[inline]
+    pub fn publish(&mut self) {
+        if self.ring.publish() {
+            self.waker.wake();
+        }
+    }
+
+    /// Wakes the app, for instance because it waits for the space that this worker has released.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Whether peers wait that can go on now. If they wait and cannot, the app will wake this
+    /// worker when they can: so this is asked before each sleep.
+    pub fn has_room(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
+        let is_over = match self.congestion {
+            None => true,
+            Some(Congestion::Ring) => self.ring.want_space(self.ring.capacity() / 2),
+            Some(Congestion::Blocks) => self.reclaim() || self.ring.want_blocks() && self.reclaim(),
+        };
+        if is_over {
+            self.congestion = None;
+        }
+        is_over
+    }
+
+    /// Takes back blocks that the app is done with; false if there were none.
+    fn reclaim(&mut self) -> bool {
+        let before = self.blocks.in_use();
+        self.ring.reclaim(&mut self.blocks);
+        self.blocks.in_use() < before
+    }
+}

@@ -1,0 +1,20 @@
+//! A test app that sends every message to all of its clients, the sender included.
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+
+use ringsocket_app::{App, ClientId, Context, Message};
+
+struct Broadcast;
+
+impl App for Broadcast {
+    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+        Ok(Self)
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, _client: ClientId, message: Message<'_>) {
+        cx.to_all().send(message);
+    }
+}
+
+ringsocket_app::export!(Broadcast);

@@ -1,0 +1,112 @@
+//! A test app that does on command what an app should not do, or not so often. Commands are text
+//! messages of words; anything else comes back as it is.
+//!
+//! | command | what happens |
+//! | --- | --- |
+//! | `panic` | panics in `read` |
+//! | `slow MS` | blocks for so many milliseconds, then answers `slept` |
+//! | `flood COUNT SIZE` | sends so many binary messages of so many bytes |
+//! | `close CODE REASON` | closes the sender |
+//! | `timer MS` | sends `timer` when the time has come |
+//! | `others TEXT` | sends the text to everybody but the sender |
+//! | `pair TEXT` | sends the text to the first two clients that ever came |
+//! | `request` | answers with what its `open` saw of the request |
+//! | `log TEXT` | logs the text as a notice |
+//!
+//! The query `?panic` makes `open` panic, `?greet` makes it send `hello`.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Duration;
+
+use ringsocket_app::{App, ClientId, Close, Context, Level, Message};
+
+#[derive(Default)]
+struct Faulty {
+    requests: HashMap<ClientId, String>,
+    first: Vec<ClientId>,
+    waits: Option<ClientId>,
+}
+
+impl App for Faulty {
+    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+        Ok(Self::default())
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+        let request = cx.request().expect("a request in open");
+        let query = request.query().to_owned();
+        let text = format!(
+            "path={} query={query} host={} subprotocol={:?} agent={:?}",
+            request.path(),
+            request.host(),
+            request.subprotocol(),
+            request.header("user-agent"),
+        );
+        let address = cx.address(client);
+        let text = format!("{text} address={address:?} endpoint={:?}", cx.endpoint(client));
+        self.requests.insert(client, text);
+        if self.first.len() < 2 {
+            self.first.push(client);
+        }
+        match query.as_str() {
+            "panic" => panic!("asked to panic in open"),
+            "greet" => cx.to(client).text("hello"),
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+        let Message::Text(text) = message else {
+            return cx.to(client).send(message);
+        };
+        let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let mut numbers = rest.split(' ').map_while(|word| word.parse::<u64>().ok());
+        let mut number = || numbers.next().unwrap_or_default();
+        match command {
+            "panic" => panic!("asked to panic in read"),
+            "slow" => {
+                // A test that must act while this sleeps waits for this line.
+                cx.log(Level::Notice, "going to sleep");
+                std::thread::sleep(Duration::from_millis(number()));
+                cx.to(client).text("slept");
+            }
+            "flood" => {
+                let count = number();
+                let bytes = vec![b'.'; number() as usize];
+                for _ in 0..count {
+                    cx.to(client).binary(&bytes);
+                }
+            }
+            "close" => {
+                let code = number() as u16;
+                let reason = rest.split_once(' ').map_or("", |(_, reason)| reason);
+                if let Err(error) = cx.try_close(client, code, reason) {
+                    cx.to(client).text(&format!("not closed: {error:?}"));
+                }
+            }
+            "timer" => {
+                self.waits = Some(client);
+                cx.set_timer(Duration::from_millis(number()));
+            }
+            "others" => cx.to_all().except(client).text(rest),
+            "pair" => cx.to_many(&self.first).text(rest),
+            "request" => cx.to(client).text(&self.requests[&client]),
+            "log" => cx.log(Level::Notice, rest),
+            _ => cx.to(client).text(text),
+        }
+    }
+
+    fn close(&mut self, _cx: &mut Context<'_>, client: ClientId, _close: Close<'_>) {
+        self.requests.remove(&client);
+    }
+
+    fn timer(&mut self, cx: &mut Context<'_>) {
+        if let Some(client) = self.waits.take() {
+            cx.to(client).text("timer");
+        }
+    }
+}
+
+ringsocket_app::export!(Faulty);

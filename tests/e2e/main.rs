@@ -1,0 +1,16 @@
+//! End-to-end tests: the real daemon, real apps in shared objects, and the tests' own client.
+//! One file for each concern. What needs many connections or much time is in `load`.
+
+mod activation;
+mod apps;
+mod bounds;
+mod callbacks;
+mod check;
+mod closing;
+mod config;
+mod echo;
+mod faults;
+mod handshake;
+mod pages;
+mod sockets;
+mod stop;

@@ -1,0 +1,35 @@
+//! Small versions of the soaks, for every run of the tests: many connections, random sizes, each
+//! byte verified. Apart from `e2e`, so that their load does not disturb its time limits.
+
+use ringsocket_tests::soak::scenario::{self, Scale};
+
+const MIB: u64 = 1 << 20;
+
+fn scale(connections: usize, messages: u32, window: u32) -> Scale {
+    Scale { connections, messages, largest: 65_536, window, seed: 7, workers: Some(2) }
+}
+
+#[test]
+fn every_echoed_byte_comes_back_in_order() {
+    let report = scenario::echo(&scale(200, 30, 3)).unwrap();
+    assert_eq!(report.delivered, 6000);
+}
+
+#[test]
+fn small_messages_many_in_flight() {
+    let report = scenario::echo(&Scale { largest: 300, ..scale(64, 1000, 16) }).unwrap();
+    assert_eq!(report.delivered, 64_000);
+}
+
+#[test]
+fn everybody_gets_every_broadcast_message_in_one_order() {
+    let report = scenario::broadcast(&scale(200, 50, 8)).unwrap();
+    assert_eq!(report.delivered, 10_000);
+}
+
+#[test]
+fn bad_clients_cost_the_good_ones_nothing() {
+    let (report, ends) = scenario::beside(&scale(20, 100, 3)).unwrap();
+    assert_eq!((report.delivered, ends.len()), (2000, 3));
+    assert!(report.resident_peak < 300 * MIB, "{} MiB", report.resident_peak / MIB);
+}

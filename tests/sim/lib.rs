@@ -1,0 +1,49 @@
+//! The daemon's own workers and apps, over a network that exists only here: one thread, a clock
+//! that stands still unless told, and every choice taken from one seed. What goes wrong once can
+//! be made to go wrong again.
+//!
+//! Real here: `ringsocket::worker`, `ringsocket::host`, the protocol, the rings, the Rust SDK.
+//! Simulated: sockets with small buffers, short reads and writes, bytes that arrive late, resets,
+//! spurious events, threads that run when the seed says so.
+
+mod apps;
+mod client;
+mod network;
+mod rng;
+mod world;
+
+pub use self::world::{Report, Scenario, run};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeds(scenario: Scenario, count: u64) {
+        for seed in 0..count {
+            let report = run(scenario, seed);
+            assert!(report.messages > 0, "seed {seed}: nothing happened");
+        }
+    }
+
+    #[test]
+    fn echo() {
+        seeds(Scenario::Echo, 40);
+    }
+
+    #[test]
+    fn broadcast() {
+        seeds(Scenario::Broadcast, 40);
+    }
+
+    #[test]
+    fn hostile_clients_beside_good_ones() {
+        seeds(Scenario::Hostile, 40);
+    }
+
+    #[test]
+    fn the_same_seed_does_the_same() {
+        let once = run(Scenario::Hostile, 7);
+        assert_eq!(once, run(Scenario::Hostile, 7));
+        assert_ne!(once.steps, run(Scenario::Hostile, 8).steps);
+    }
+}

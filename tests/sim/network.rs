@@ -1,0 +1,284 @@
+//! The simulated network: listening queues, connections with small buffers, and the events that a
+//! worker would get from an edge-triggered epoll.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ringsocket::message::PeerAddress;
+use ringsocket::worker::net::{Accepted, Net, Ready, Token};
+use ringsocket_proto::Millis;
+
+use crate::rng::Rng;
+use crate::world;
+
+/// Bytes on their way in one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Pipe {
+    bytes: VecDeque<u8>,
+    /// Room for so many bytes.
+    capacity: usize,
+    /// How many of `bytes` have arrived.
+    arrived: usize,
+    /// The sender has said that nothing follows.
+    is_finished: bool,
+}
+
+impl Pipe {
+    /// Takes as much as there is room for.
+    fn push(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.capacity - self.bytes.len());
+        self.bytes.extend(&bytes[..count]);
+        count
+    }
+
+    fn pull(&mut self, out: &mut [u8]) -> usize {
+        let count = out.len().min(self.arrived);
+        for (out, byte) in out.iter_mut().zip(self.bytes.drain(..count)) {
+            *out = byte;
+        }
+        self.arrived -= count;
+        count
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.is_finished && self.bytes.is_empty()
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    to_server: Pipe,
+    to_client: Pipe,
+    /// Who watches it on the server's side.
+    watcher: Option<(usize, Token)>,
+    /// The client has broken the connection.
+    is_reset: bool,
+    /// The server has closed its socket.
+    is_closed: bool,
+    /// The server found no room to send, so it must hear when there is some.
+    is_blocked: bool,
+}
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Network {
+    links: Vec<Link>,
+    /// Connections that wait to be accepted, by worker.
+    queues: Vec<VecDeque<usize>>,
+    /// Events that wait to be taken, by worker.
+    events: Vec<VecDeque<Ready>>,
+    rng: Rng,
+}
+
+pub(crate) type Shared = Rc<RefCell<Network>>;
+
+impl Network {
+    pub(crate) fn new(worker_c: usize, seed: u64) -> Shared {
+        Rc::new(RefCell::new(Self {
+            links: Vec::new(),
+            queues: vec![VecDeque::new(); worker_c],
+            events: vec![VecDeque::new(); worker_c],
+            rng: Rng::new(seed),
+        }))
+    }
+
+    /// A client connects; the kernel has given it to a worker's socket.
+    pub(crate) fn connect(&mut self) -> usize {
+        let pipe = |rng: &mut Rng| Pipe { capacity: 200 + rng.below(60_000), ..Pipe::default() };
+        let link = Link {
+            to_server: pipe(&mut self.rng),
+            to_client: pipe(&mut self.rng),
+            watcher: None,
+            is_reset: false,
+            is_closed: false,
+            is_blocked: false,
+        };
+        self.links.push(link);
+        let id = self.links.len() - 1;
+        let worker = self.rng.below(self.queues.len());
+        self.queues[worker].push_back(id);
+        id
+    }
+
+    fn report(&mut self, id: usize, readable: bool, writable: bool) {
+        let link = &self.links[id];
+        let hangup = link.is_reset || link.to_server.is_at_end();
+        if let Some((worker, token)) = link.watcher {
+            let event = Ready::Socket { token, readable, writable, hangup };
+            self.events[worker].push_back(event);
+        }
+    }
+
+    /// Lets some of the bytes on their way arrive.
+    pub(crate) fn step(&mut self) {
+        if self.links.is_empty() {
+            return;
+        }
+        let id = self.rng.below(self.links.len());
+        let link = &mut self.links[id];
+        for is_upward in [true, false] {
+            let pipe = if is_upward { &mut link.to_server } else { &mut link.to_client };
+            let under_way = pipe.bytes.len() - pipe.arrived;
+            if under_way > 0 {
+                pipe.arrived += 1 + self.rng.below(under_way);
+                if is_upward {
+                    self.report(id, true, false);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The client sends; returns how many bytes were taken.
+    pub(crate) fn client_send(&mut self, id: usize, bytes: &[u8]) -> usize {
+        let link = &mut self.links[id];
+        if link.is_closed { bytes.len() } else { link.to_server.push(bytes) }
+    }
+
+    /// The client receives. `None` at the end of the stream.
+    pub(crate) fn client_receive(&mut self, id: usize, out: &mut [u8]) -> Option<usize> {
+        let link = &mut self.links[id];
+        let count = link.to_client.pull(out);
+        if count > 0 && std::mem::take(&mut link.is_blocked) {
+            self.report(id, false, true);
+        }
+        let link = &self.links[id];
+        let is_over = count == 0 && link.to_client.bytes.is_empty();
+        if is_over && (link.to_client.is_finished || link.is_closed) { None } else { Some(count) }
+    }
+
+    /// The client sends nothing more.
+    pub(crate) fn client_finish(&mut self, id: usize) {
+        let link = &mut self.links[id];
+        if !link.to_server.is_finished {
+            link.to_server.is_finished = true;
+            link.to_server.arrived = link.to_server.bytes.len();
+            self.report(id, true, false);
+        }
+    }
+
+    /// The client breaks the connection.
+    pub(crate) fn client_reset(&mut self, id: usize) {
+        let link = &mut self.links[id];
+        link.is_reset = true;
+        link.to_server.bytes.clear();
+        link.to_server.arrived = 0;
+        self.report(id, true, true);
+    }
+
+    /// Connections whose server side is still open.
+    pub(crate) fn open_c(&self) -> usize {
+        self.links.iter().filter(|link| link.watcher.is_some() && !link.is_closed).count()
+    }
+}
+
+/// A connection as a worker holds it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    id: usize,
+    network: Shared,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.network.borrow_mut().links[self.id].is_closed = true;
+    }
+}
+
+/// The network as one worker sees it.
+#[derive(Debug)]
+pub(crate) struct SimNet {
+    pub(crate) worker: usize,
+    pub(crate) network: Shared,
+    pub(crate) is_listening: bool,
+}
+
+impl Net for SimNet {
+    type Socket = Socket;
+
+    fn now(&self) -> Millis {
+        Millis(world::now().as_millis() as u64)
+    }
+
+    fn wait(&mut self, _: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let mut network = self.network.borrow_mut();
+        if self.is_listening && !network.queues[self.worker].is_empty() {
+            ready.push(Ready::Listener(0));
+        }
+        let waiting = network.events[self.worker].len();
+        let count = if waiting == 0 { 0 } else { 1 + network.rng.below(waiting) };
+        ready.extend(network.events[self.worker].drain(..count));
+        if network.rng.once_in(50) {
+            ready.push(Ready::Listener(0)); // another worker was quicker
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, _: usize) -> io::Result<Option<Accepted<Socket>>> {
+        let mut network = self.network.borrow_mut();
+        if network.rng.once_in(40) {
+            return Err(io::Error::from_raw_os_error(24)); // EMFILE
+        }
+        let Some(id) = network.queues[self.worker].pop_front() else { return Ok(None) };
+        let socket = Socket { id, network: Rc::clone(&self.network) };
+        Ok(Some(Accepted { socket, address: PeerAddress::Unix, entrance: 0 }))
+    }
+
+    fn listen(&mut self, on: bool) {
+        self.is_listening = on;
+    }
+
+    fn watch(&mut self, socket: &Socket, token: Token) -> io::Result<()> {
+        let mut network = self.network.borrow_mut();
+        network.links[socket.id].watcher = Some((self.worker, token));
+        let readable = network.links[socket.id].to_server.arrived > 0;
+        network.report(socket.id, readable, true);
+        Ok(())
+    }
+
+    fn receive(&mut self, socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut network = self.network.borrow_mut();
+        let link = &mut network.links[socket.id];
+        if link.is_reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let count = link.to_server.pull(buffer);
+        let is_at_end = link.to_server.is_at_end();
+        if count > 0 || is_at_end { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn send(&mut self, socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut network = self.network.borrow_mut();
+        let Network { links, rng, .. } = &mut *network;
+        let link = &mut links[socket.id];
+        if link.is_reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        assert!(!link.to_client.is_finished, "sent after the end of the stream");
+        let offered: usize = parts.iter().map(|part| part.len()).sum();
+        let room = link.to_client.capacity - link.to_client.bytes.len();
+        let mut left = if rng.once_in(4) { rng.below(room + 1) } else { room };
+        let mut taken = 0;
+        for part in parts {
+            let count = link.to_client.push(&part[..part.len().min(left)]);
+            left -= count;
+            taken += count;
+        }
+        if taken < offered {
+            link.is_blocked = true;
+            if link.to_client.bytes.is_empty() {
+                link.is_blocked = false;
+                network.report(socket.id, false, true); // there is room already
+            }
+        }
+        if taken == 0 && offered > 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    fn finish(&mut self, socket: &Socket) {
+        self.network.borrow_mut().links[socket.id].to_client.is_finished = true;
+    }
+}

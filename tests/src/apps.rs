@@ -1,0 +1,57 @@
+//! Where the built things are: the daemon's binary, apps as shared objects, and C apps that a test
+//! compiles itself. Builds nothing of the workspace: `cargo build --workspace` comes first.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the folder with the binaries, in place of the one this test was built into.
+pub const BIN_DIR: &str = "RINGSOCKET_BIN_DIR";
+
+/// The workspace's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// The folder of the built binaries: `$RINGSOCKET_BIN_DIR`, or the profile's folder that the
+/// running test was built into.
+pub fn bin_dir() -> PathBuf {
+    if let Some(folder) = std::env::var_os(BIN_DIR) {
+        return root().join(folder);
+    }
+    let exe = std::env::current_exe().expect("the path of the running test");
+    let folder = exe.parent().expect("a test lies in a folder");
+    if folder.ends_with("deps") { folder.parent().expect("deps/ lies in one") } else { folder }
+        .to_owned()
+}
+
+/// The daemon's binary.
+pub fn daemon() -> PathBuf {
+    built("ringsocket")
+}
+
+/// The shared object of the workspace's app crate whose library is called `name`.
+pub fn app(name: &str) -> PathBuf {
+    built(&format!("lib{}.so", name.replace('-', "_")))
+}
+
+fn built(name: &str) -> PathBuf {
+    let path = bin_dir().join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
+    path
+}
+
+/// Compiles one C file of the repository as an app against `ringsocket.h`; warnings are errors.
+/// `defines` are given as `-D`.
+pub fn compile_c(source: &str, defines: &[&str], to: &Path) {
+    let output = Command::new("cc")
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC"])
+        .arg("-I")
+        .arg(root().join("src/app/include"))
+        .args(defines.iter().map(|define| format!("-D{define}")))
+        .arg("-o")
+        .arg(to)
+        .arg(root().join(source))
+        .output()
+        .expect("running cc");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,317 @@
+//! A small blocking WebSocket client for tests: it sends whatever bytes a test wants, and reads
+//! strictly, with a deadline on every wait. It answers nothing by itself: a ping or a Close is
+//! handed to the test like any message, since whether and when to answer is what tests are about.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::frame::{Frame, Header, Piece, Scanner, opcode};
+use crate::handshake::{Request, Response};
+
+/// How long any one wait may take unless the test says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a server sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// A ping frame's payload.
+    Ping(Vec<u8>),
+    /// A pong frame's payload.
+    Pong(Vec<u8>),
+    /// A Close frame; code 1005 stands for "no code in the frame" (section 7.1.5).
+    Close(u16, String),
+    /// The stream ended in good order between two frames.
+    End,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    /// Bytes received and not yet taken.
+    unread: Vec<u8>,
+    scanner: Scanner,
+    /// The frame being read; kept when a wait ends too early.
+    frame: Option<(Header, Vec<u8>)>,
+    /// The message whose fragments are being joined.
+    message: Option<(u8, Vec<u8>)>,
+    patience: Duration,
+}
+
+impl Client {
+    /// A TCP connection without a handshake.
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream,
+            unread: Vec::new(),
+            scanner: Scanner::default(),
+            frame: None,
+            message: None,
+            patience: PATIENCE,
+        })
+    }
+
+    /// Connects and upgrades; anything but a correct 101 is an error that shows the answer.
+    pub fn connect(address: SocketAddr, target: &str) -> io::Result<Self> {
+        Self::open(address, &Request::upgrade(&address.to_string(), target))
+    }
+
+    /// The same with a request of one's own.
+    pub fn open(address: SocketAddr, request: &Request) -> io::Result<Self> {
+        let mut client = Self::tcp(address)?;
+        client.send_raw(&request.to_bytes())?;
+        let response = client.response(true)?;
+        if response.status != 101 {
+            let text = format!("answered {}: {}", response.status, response.text());
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, text));
+        }
+        response.check_switching(request).map_err(invalid)?;
+        Ok(client)
+    }
+
+    /// Sends a request that is not to be granted, and gives the answer; checks that the server
+    /// ends the connection after it.
+    pub fn refused(address: SocketAddr, request: &Request) -> io::Result<Response> {
+        Self::refused_raw(address, &request.to_bytes(), request.method != "HEAD")
+    }
+
+    /// The same with raw bytes.
+    pub fn refused_raw(address: SocketAddr, bytes: &[u8], has_body: bool) -> io::Result<Response> {
+        let mut client = Self::tcp(address)?;
+        client.send_raw(bytes)?;
+        let response = client.response(has_body)?;
+        if response.status == 101 {
+            return Err(invalid("upgraded"));
+        }
+        client.stream.shutdown(Shutdown::Write)?;
+        client.expect_end()?;
+        Ok(response)
+    }
+
+    /// Reads an HTTP response.
+    pub fn response(&mut self, has_body: bool) -> io::Result<Response> {
+        self.stream.set_read_timeout(Some(self.patience))?;
+        Response::read(&mut &self.stream, &mut self.unread, has_body)
+    }
+
+    /// How long each later wait may take.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// The stream underneath, for socket options and abrupt ends.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Gives up the client for its stream and the bytes received but not taken.
+    pub fn into_stream(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.unread)
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        (&self.stream).write_all(bytes)
+    }
+
+    /// Sends one frame.
+    pub fn send(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        self.send_raw(&frame.to_bytes())
+    }
+
+    /// Sends a text message in one frame.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.send(&Frame::new(opcode::TEXT, text.as_bytes()))
+    }
+
+    /// Sends a binary message in one frame.
+    pub fn binary(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.send(&Frame::new(opcode::BINARY, bytes))
+    }
+
+    /// Sends a ping.
+    pub fn ping(&mut self, payload: &[u8]) -> io::Result<()> {
+        self.send(&Frame::new(opcode::PING, payload))
+    }
+
+    /// Sends a Close frame with a code and a reason.
+    pub fn close(&mut self, code: u16, reason: &str) -> io::Result<()> {
+        self.send(&Frame::new(opcode::CLOSE, &close_payload(code, reason)))
+    }
+
+    /// The next message, control frame, or end of the stream.
+    pub fn receive(&mut self) -> io::Result<Message> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let Some((header, payload)) = self.frame(deadline)? else {
+                return match self.message {
+                    None => Ok(Message::End),
+                    Some(_) => Err(invalid("the stream ended inside a fragmented message")),
+                };
+            };
+            match (header.opcode, &mut self.message) {
+                (opcode::PING, _) => return Ok(Message::Ping(payload)),
+                (opcode::PONG, _) => return Ok(Message::Pong(payload)),
+                (opcode::CLOSE, _) => return close_message(&payload),
+                (opcode::CONTINUATION, None) => return Err(invalid("nothing to continue")),
+                (opcode::CONTINUATION, Some((_, whole))) => whole.extend_from_slice(&payload),
+                (_, Some(_)) => return Err(invalid("a new message inside a fragmented one")),
+                (kind, none) => *none = Some((kind, payload)),
+            }
+            if header.fin {
+                let (kind, whole) = self.message.take().expect("set above");
+                return if kind == opcode::TEXT {
+                    let text = String::from_utf8(whole).map_err(|e| invalid(e.to_string()))?;
+                    Ok(Message::Text(text))
+                } else {
+                    Ok(Message::Binary(whole))
+                };
+            }
+        }
+    }
+
+    /// The next thing must be this text.
+    #[track_caller]
+    pub fn expect_text(&mut self, want: &str) {
+        match self.receive() {
+            Ok(Message::Text(text)) if text == want => {}
+            other => panic!("wanted the text {want:?}, got {}", brief(&other)),
+        }
+    }
+
+    /// The next thing must be a text, which is returned.
+    #[track_caller]
+    pub fn receive_text(&mut self) -> String {
+        match self.receive() {
+            Ok(Message::Text(text)) => text,
+            other => panic!("wanted a text, got {}", brief(&other)),
+        }
+    }
+
+    /// The next thing must be these bytes.
+    #[track_caller]
+    pub fn expect_binary(&mut self, want: &[u8]) {
+        match self.receive() {
+            Ok(Message::Binary(bytes)) if bytes == want => {}
+            other => panic!("wanted {} binary bytes, got {}", want.len(), brief(&other)),
+        }
+    }
+
+    /// The next thing must be a Close frame with this code; gives its reason.
+    #[track_caller]
+    pub fn expect_close(&mut self, code: u16) -> String {
+        match self.receive() {
+            Ok(Message::Close(got, reason)) if got == code => reason,
+            other => panic!("wanted Close {code}, got {}", brief(&other)),
+        }
+    }
+
+    /// Closes with 1000 and checks the whole of it: the echo of the code, then the server ending
+    /// the TCP connection first (section 7.1.1).
+    #[track_caller]
+    pub fn close_cleanly(mut self) {
+        self.close(1000, "").expect("sending Close");
+        self.expect_close(1000);
+        self.expect_end().expect("the server ends the connection after the closing handshake");
+    }
+
+    /// Nothing more may come but the end of the stream.
+    pub fn expect_end(&mut self) -> io::Result<()> {
+        match self.receive()? {
+            Message::End => Ok(()),
+            other => Err(invalid(format!("wanted the end, got {}", brief(&Ok(other))))),
+        }
+    }
+
+    fn frame(&mut self, deadline: Instant) -> io::Result<Option<(Header, Vec<u8>)>> {
+        let mut chunk = vec![0; 0x10000];
+        loop {
+            let mut input = &self.unread[..];
+            let mut is_whole = false;
+            while let Some(piece) = self.scanner.next(&mut input).map_err(invalid)? {
+                match (piece, &mut self.frame) {
+                    (Piece::Header(header), none) => *none = Some((header, Vec::new())),
+                    (Piece::Payload(part), Some((_, payload))) => payload.extend_from_slice(part),
+                    (Piece::End, Some(_)) => {
+                        is_whole = true;
+                        break;
+                    }
+                    (_, None) => unreachable!("the scanner gives a header first"),
+                }
+            }
+            let taken = self.unread.len() - input.len();
+            self.unread.drain(..taken);
+            if is_whole {
+                return Ok(self.frame.take());
+            }
+            match self.read_until(deadline, &mut chunk)? {
+                0 if self.scanner.is_between_frames() => return Ok(None),
+                0 => return Err(invalid("the stream ended inside a frame")),
+                len => self.unread.extend_from_slice(&chunk[..len]),
+            }
+        }
+    }
+
+    fn read_until(&mut self, deadline: Instant, chunk: &mut [u8]) -> io::Result<usize> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let text = format!("nothing whole came within {:?}", self.patience);
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        match self.stream.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let text = format!("nothing whole came within {:?}", self.patience);
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            }
+            other => other,
+        }
+    }
+}
+
+/// The payload of a Close frame.
+pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
+    let mut payload = code.to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.as_bytes());
+    payload
+}
+
+fn close_message(payload: &[u8]) -> io::Result<Message> {
+    match payload {
+        [] => Ok(Message::Close(1005, String::new())),
+        [_] => Err(invalid("a Close frame with half a code")),
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                return Err(invalid(format!("Close code {code} must not be on the wire")));
+            }
+            let reason = String::from_utf8(reason.to_vec()).map_err(|e| invalid(e.to_string()))?;
+            Ok(Message::Close(code, reason))
+        }
+    }
+}
+
+fn invalid(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+/// A message in a line that does not flood the terminal.
+fn brief(message: &io::Result<Message>) -> String {
+    let mut text = match message {
+        Ok(Message::Binary(bytes)) => format!("{} binary bytes {bytes:?}", bytes.len()),
+        other => format!("{other:?}"),
+    };
+    if let Some((end, _)) = text.char_indices().nth(200) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}

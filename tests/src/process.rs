@@ -1,0 +1,67 @@
+//! What /proc tells about a running process: CPU time, memory, descriptors (proc(5)).
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// CPU time of all its threads that are alive: the sum of the first field of each
+/// `/proc/PID/task/*/schedstat`, which counts nanoseconds, not ticks.
+pub fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = match fs::read_to_string(task?.path().join("schedstat")) {
+            Ok(text) => text,
+            // A thread may end between the listing and the look.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let field = text.split(' ').next().unwrap_or_default();
+        nanos += field.parse::<u64>().map_err(|e| io::Error::other(format!("schedstat: {e}")))?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// Resident memory now, in bytes (`VmRSS`).
+pub fn resident(pid: u32) -> io::Result<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most memory that was ever resident, in bytes (`VmHWM`).
+pub fn resident_peak(pid: u32) -> io::Result<u64> {
+    status(pid, "VmHWM:")
+}
+
+/// How many descriptors it has open.
+pub fn descriptors(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+fn status(pid: u32, name: &str) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other(format!("no {name} of {pid}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_grows_with_work() {
+        let pid = std::process::id();
+        let before = cpu_time(pid).unwrap();
+        let mut prng = crate::prng::Prng::new(3);
+        while cpu_time(pid).unwrap() < before + Duration::from_millis(5) {
+            assert_ne!(prng.next_u64(), 0);
+        }
+    }
+
+    #[test]
+    fn memory_and_descriptors_of_this_process() {
+        let pid = std::process::id();
+        assert!(descriptors(pid).unwrap() >= 3);
+        assert!(resident(pid).unwrap() > 0x10000);
+        assert!(resident_peak(pid).unwrap() >= resident(pid).unwrap() / 2);
+    }
+}
