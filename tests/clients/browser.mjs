@@ -21,7 +21,9 @@ const browser = spawn(process.env.CHROMIUM ?? 'chromium', [
 const gone = new Promise((resolve) => browser.on('exit', resolve))
 
 let said = ''
+let isEnding = false
 async function end(status, why) {
+  isEnding = true
   if (why) console.error(`browser.mjs: ${why}\n${status ? said.slice(-2000) : ''}`)
   browser.kill()
   await gone
@@ -31,7 +33,7 @@ async function end(status, why) {
 setTimeout(() => end(1, 'out of patience'), 4 * PATIENCE_MS).unref()
 process.on('unhandledRejection', (error) => end(1, error.stack))
 browser.on('error', (error) => end(1, error.message))
-browser.on('exit', () => end(1, 'the browser ended by itself'))
+browser.on('exit', () => { if (!isEnding) end(1, 'the browser ended by itself') })
 
 const address = await new Promise((resolve) => {
   browser.stderr.on('data', (data) => {
@@ -108,5 +110,4 @@ await until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
 const { data } = await call('Page.captureScreenshot', { format: 'png' }, anna)
 writeFileSync(screenshot, Buffer.from(data, 'base64'))
 console.log('two tabs exchanged a line each way')
-browser.removeAllListeners('exit')
 await end(0)

@@ -91,10 +91,7 @@ fn a_log_line_names_the_app() {
     client.text("log something to remember").unwrap();
     client.text("end").unwrap();
     client.expect_text("end");
-    daemon.wait_log("something to remember");
-    let log = daemon.log();
-    let line = log.lines().find(|line| line.contains("something to remember")).unwrap();
-    assert!(line.contains("faulty"), "{line}");
+    daemon.wait_log_line(&["something to remember", "app=faulty"]);
     client.close_cleanly();
     daemon.stop_well();
 }

@@ -21,12 +21,7 @@ fn a_panic_in_read_stops_that_app_alone() {
     client.text("panic").unwrap();
     client.expect_close(1011);
     other.expect_close(1011);
-    daemon.wait_log("asked to panic in read");
-    let log = daemon.log();
-    assert!(
-        log.lines().any(|line| line.contains("faulty") && line.contains("asked to panic in read")),
-        "{log}"
-    );
+    daemon.wait_log_line(&["app=faulty", "asked to panic in read"]);
     bystander.text("still here").unwrap();
     bystander.expect_text("still here");
     bystander.close_cleanly();
@@ -44,7 +39,7 @@ fn a_panic_in_open_stops_that_app_alone() {
     let daemon = Builder::new().app("echo").app("faulty").start();
     let mut client = daemon.connect("/faulty?panic");
     client.expect_close(1011);
-    daemon.wait_log("asked to panic in open");
+    daemon.wait_log_line(&["app=faulty", "asked to panic in open"]);
     echo_works(&daemon);
     daemon.stop_well();
 }
@@ -72,10 +67,7 @@ fn an_app_whose_init_fails_does_not_stop_the_others() {
 fn another_abi_version_is_refused_with_both_versions() {
     let daemon =
         Builder::new().app("echo").c_app("tests/apps/odd.c", &["ODD_ABI=4711"], "odd").start();
-    daemon.wait_log("4711");
-    let log = daemon.log();
-    let line = log.lines().find(|line| line.contains("4711")).unwrap();
-    assert!(line.contains("odd.so") && line.contains("version 1:"), "{line}");
+    daemon.wait_log_line(&["odd.so", "version 4711", "version 1:"]);
     echo_works(&daemon);
     let request = Request::upgrade("localhost", "/odd");
     let response = Client::refused(daemon.address(), &request).unwrap();

@@ -5,6 +5,7 @@ mod activation;
 mod apps;
 mod bounds;
 mod callbacks;
+mod chat;
 mod check;
 mod closing;
 mod config;

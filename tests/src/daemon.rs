@@ -204,6 +204,7 @@ impl Builder {
             .envs(self.environment)
             .env("NOTIFY_SOCKET", notify.path())
             .env_remove("JOURNAL_STREAM")
+            .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -259,6 +260,18 @@ impl Daemon {
     pub fn wait_log(&self, text: &str) {
         let found = self.log.wait(PATIENCE, |log| log.contains(text));
         assert!(found, "no {text:?} in the log:\n{}", self.log());
+    }
+
+    /// Waits until one line of the log contains all of `words`, and gives that line.
+    #[track_caller]
+    pub fn wait_log_line(&self, words: &[&str]) -> String {
+        let find = |log: &str| {
+            let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+            log.lines().find(has_all).map(str::to_owned)
+        };
+        let found = self.log.wait(PATIENCE, |log| find(log).is_some());
+        assert!(found, "no line with {words:?} in the log:\n{}", self.log());
+        find(&self.log()).expect("a log only grows")
     }
 
     /// Waits for a notice to the service manager that `wanted` likes.

@@ -24,6 +24,7 @@ enum Operation {
     Release,
     ReleaseTo(usize),
     WantSpace(usize),
+    WantBlocks,
     Reclaim,
 }
 
@@ -40,6 +41,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => Just(Release),
         2 => any::<usize>().prop_map(ReleaseTo),
         2 => (0..CAPACITY + 100).prop_map(WantSpace),
+        2 => Just(WantBlocks),
         3 => Just(Reclaim),
     ]
 }
@@ -83,6 +85,8 @@ struct Pair {
     /// What the pool counts, and how much of that the next `reclaim` gives back.
     in_use: usize,
     reclaimable: usize,
+    /// How many blocks those are.
+    reclaimable_c: usize,
     /// Differs from payload to payload.
     fill: u8,
 }
@@ -103,6 +107,7 @@ impl Pair {
             wish: None,
             in_use: 0,
             reclaimable: 0,
+            reclaimable_c: 0,
             fill: 0,
         }
     }
@@ -118,6 +123,7 @@ impl Pair {
             Operation::Release => self.release(None),
             Operation::ReleaseTo(pick) => self.release(Some(pick)),
             Operation::WantSpace(bytes) => self.want_space(bytes),
+            Operation::WantBlocks => self.want_blocks(),
             Operation::Reclaim => self.reclaim(),
         }
         assert_eq!(self.pool.in_use(), self.in_use);
@@ -185,7 +191,10 @@ impl Pair {
         match (verdict, &kept) {
             (Ok(()), _) => self.committed(expected),
             (Err(_), Some(_)) => self.in_use -= counted,
-            (Err(_), None) => self.reclaimable += counted,
+            (Err(_), None) => {
+                self.reclaimable += counted;
+                self.reclaimable_c += 1;
+            }
         }
         kept.into_iter().for_each(|block| self.pool.put_back(block));
     }
@@ -230,6 +239,7 @@ impl Pair {
         for expected in self.read.drain(..count) {
             self.released += expected.size();
             self.reclaimable += expected.counted;
+            self.reclaimable_c += usize::from(expected.block.is_some());
         }
         let is_granted = count > 0 && self.wish.is_some_and(|goal| self.released >= goal);
         assert_eq!(result, is_granted);
@@ -245,7 +255,25 @@ impl Pair {
         self.wish = (!is_free).then_some(goal);
     }
 
+    fn want_blocks(&mut self) {
+        let is_free = self.reclaimable_c > 0;
+        assert_eq!(self.producer.want_blocks(), is_free);
+        // How many bytes will have been released with each block.
+        let mut end = self.released;
+        let mut ends = Vec::new();
+        for record in [&self.read, &self.published, &self.committed].into_iter().flatten() {
+            end += record.size();
+            ends.extend(record.block.is_some().then_some(end));
+        }
+        if is_free {
+            self.wish = None;
+        } else if !ends.is_empty() {
+            self.wish = Some(ends[ends.len() / 2]);
+        }
+    }
+
     fn reclaim(&mut self) {
+        self.reclaimable_c = 0;
         self.producer.reclaim(&mut self.pool);
         self.in_use -= std::mem::take(&mut self.reclaimable);
     }

@@ -15,7 +15,7 @@ const CAPACITY: usize = 16 << 10;
 const RECORDS: u64 = if cfg!(miri) { 300 } else { 300_000 };
 /// Payloads from this size on cross by pointer.
 const BY_POINTER: usize = 1 << 10;
-const BUDGET: usize = 64 << 10;
+const BUDGET: usize = 16 << 10;
 /// No sleep is ever this long, unless its wake-up was lost.
 const TOO_LONG: Duration = Duration::from_secs(20);
 
@@ -84,11 +84,13 @@ impl Waker {
 struct Sender {
     producer: Producer,
     pool: BlockPool,
+    /// What `send` found full last: the pool, not the ring.
+    is_pool_full: bool,
 }
 
 impl Sender {
     fn new(producer: Producer) -> Self {
-        Self { producer, pool: BlockPool::new(BUDGET) }
+        Self { producer, pool: BlockPool::new(BUDGET), is_pool_full: false }
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), ReserveError> {
@@ -99,15 +101,20 @@ impl Sender {
             return Ok(());
         }
         self.producer.reclaim(&mut self.pool);
-        let mut buffer = self.pool.take(bytes.len())?;
+        let taken = self.pool.take(bytes.len());
+        self.is_pool_full = taken.is_err();
+        let mut buffer = taken?;
         buffer.extend_from_slice(bytes);
         let block = self.pool.seal(buffer);
         self.producer.push_block(&bytes[..8], block)
     }
 
-    /// The pool frees up with the ring, so asking for all of the ring's space covers both.
     fn want_space(&mut self) -> bool {
-        self.producer.want_space(CAPACITY)
+        if self.is_pool_full {
+            self.producer.want_blocks()
+        } else {
+            self.producer.want_space(CAPACITY / 2)
+        }
     }
 }
 

@@ -17,8 +17,17 @@ use crate::{process, sys};
 /// Nothing at all may not happen for longer than this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Misbehaves against the daemon at an address and gives the code it was closed with.
-type BadClient = fn(SocketAddr) -> std::io::Result<u16>;
+/// Misbehaves against the daemon at an address and says how it ended.
+type BadClient = fn(SocketAddr) -> std::io::Result<End>;
+
+/// How a bad client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It got a Close frame with this code.
+    Closed(u16),
+    /// Its connection was cut.
+    Dropped,
+}
 
 /// How much.
 #[derive(Clone, Debug)]
@@ -113,16 +122,16 @@ pub fn beside(scale: &Scale) -> Result<(Report, Vec<String>), String> {
     let content = Content::new(scale.seed, scale.largest);
     let mut traffic = Echo::new(content, scale.connections, scale.messages, scale.window);
     let (result, ends) = std::thread::scope(|scope| {
-        let bad: [(&str, u16, BadClient); 3] = [
-            ("a client that never reads", 1013, never_reads),
-            ("a client that only sends", 1013, only_sends),
-            ("a message without an end", 1009, never_ends),
+        let bad: [(&str, End, BadClient); 3] = [
+            ("a client that never reads", End::Closed(1013), never_reads),
+            ("a client that only sends", End::Dropped, only_sends),
+            ("a message without an end", End::Closed(1009), never_ends),
         ];
         let threads = bad.map(|(name, code, run)| (name, code, scope.spawn(move || run(address))));
         let result = drive(&daemon, "/echo", scale, &mut traffic);
         let ends = threads.map(|(name, want, thread)| match thread.join() {
-            Ok(Ok(code)) if code == want => Ok(format!("{name} was closed with {code}")),
-            Ok(other) => Err(format!("{name} should be closed with {want}: {other:?}")),
+            Ok(Ok(end)) if end == want => Ok(format!("{name}: {end:?}")),
+            Ok(other) => Err(format!("{name}: should be {want:?}, but {other:?}")),
             Err(_) => Err(format!("{name} panicked")),
         });
         (result, ends.into_iter().collect::<Result<Vec<_>, _>>())
@@ -141,7 +150,7 @@ fn start(scale: &Scale) -> Daemon {
     sys::raise_descriptor_limit().expect("raising the limit of descriptors");
     let workers = scale.workers.map_or(String::new(), |count| format!("\"worker_c\": {count},"));
     let config = format!(
-        r#"{{ {workers} "fd_alloc_c": {}, "apps": [
+        r#"{{ {workers} "log_level": "info", "write_stall_wait": 10, "fd_alloc_c": {}, "apps": [
             {{ "name": "echo", "app_path": "{{apps}}/echo.so",
                "endpoints": [ {{ "endpoint_id": 1, "url": "/echo" }} ] }},
             {{ "name": "broadcast", "app_path": "{{apps}}/broadcast.so",
@@ -190,7 +199,7 @@ fn told(error: &str, daemon: &Daemon) -> String {
 
 /// Never reads while another one sends far more to everybody than the kernel's buffers and
 /// `max_backpressure` hold together.
-fn never_reads(address: SocketAddr) -> std::io::Result<u16> {
+fn never_reads(address: SocketAddr) -> std::io::Result<End> {
     let mut mute = Client::connect(address, "/broadcast")?;
     sys::set_receive_buffer(mute.stream(), 65_536)?;
     let mut loud = Client::connect(address, "/broadcast")?;
@@ -202,23 +211,25 @@ fn never_reads(address: SocketAddr) -> std::io::Result<u16> {
     code_at_the_end(&mut mute)
 }
 
-/// Sends to the echo app without ever reading what comes back, until it is stopped from outside or
-/// 200 MB are gone.
-fn only_sends(address: SocketAddr) -> std::io::Result<u16> {
+/// Sends to the echo app without ever reading what comes back: the daemon stops taking more, and
+/// drops it once it took nothing for `write_stall_wait`. No Close frame can reach it then, as what
+/// lies before one cannot; its app is told 1013.
+fn only_sends(address: SocketAddr) -> std::io::Result<End> {
     let mut greedy = Client::connect(address, "/echo")?;
     sys::set_receive_buffer(greedy.stream(), 65_536)?;
-    greedy.stream().set_write_timeout(Some(Duration::from_secs(3)))?;
     let bytes = vec![2; 50_000];
-    for _ in 0..4000 {
-        if greedy.binary(&bytes).is_err() {
-            break;
+    for _ in 0..10_000 {
+        match greedy.binary(&bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) => return Ok(End::Dropped),
+            Ok(()) => {}
         }
     }
-    code_at_the_end(&mut greedy)
+    Err(std::io::Error::other("500 MB were taken from it"))
 }
 
 /// Sends fragment after fragment of one message.
-fn never_ends(address: SocketAddr) -> std::io::Result<u16> {
+fn never_ends(address: SocketAddr) -> std::io::Result<End> {
     let mut endless = Client::connect(address, "/echo")?;
     let bytes = vec![3; 50_000];
     endless.send(&Frame::new(opcode::BINARY, &bytes).unfinished())?;
@@ -230,11 +241,11 @@ fn never_ends(address: SocketAddr) -> std::io::Result<u16> {
     code_at_the_end(&mut endless)
 }
 
-fn code_at_the_end(client: &mut Client) -> std::io::Result<u16> {
+fn code_at_the_end(client: &mut Client) -> std::io::Result<End> {
     loop {
         match client.receive()? {
             Message::Binary(_) => {}
-            Message::Close(code, _) => return Ok(code),
+            Message::Close(code, _) => return Ok(End::Closed(code)),
             other => return Err(std::io::Error::other(format!("{other:?}"))),
         }
     }

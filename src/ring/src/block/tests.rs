@@ -57,6 +57,7 @@ fn buffers_are_recycled() {
     pool.cancel(small);
     let again = pool.take(19_000).unwrap();
     assert_eq!((again.as_ptr(), again.len()), (address, 0));
+    assert_eq!(pool.spare_bytes, pool.spares.iter().map(Vec::capacity).sum());
     assert_eq!(Arc::as_ptr(&pool.seal(again)), shell);
 }
 
@@ -75,11 +76,12 @@ fn little_is_kept_and_trim_frees_it() {
 }
 
 #[test]
-fn growth_after_take_is_settled() {
+fn a_change_of_capacity_after_take_is_settled() {
     let mut pool = BlockPool::new(1000);
-    let (mut grown, kept) = (pool.take(10).unwrap(), pool.take(20).unwrap());
-    grown.reserve_exact(300);
-    let blocks = [pool.seal(grown), pool.seal(kept)];
+    let [mut grown, mut shrunk] = [10, 200].map(|len| pool.take(len).unwrap());
+    grown.reserve_exact(30);
+    shrunk.shrink_to(20);
+    let blocks = [pool.seal(grown), pool.seal(shrunk)];
     assert_eq!(pool.in_use(), blocks.iter().map(|block| block.capacity()).sum());
     blocks.into_iter().for_each(|block| pool.put_back(block));
     assert_eq!(pool.in_use(), 0);

@@ -179,10 +179,12 @@ impl Producer {
         is_free
     }
 
-    /// Asks to be woken once about half of the blocks in flight can be reclaimed, unless some can be
-    /// at once: then returns true, and no wish stays registered. False, and no wish, if none are in
-    /// flight here. For a producer whose [`BlockPool`] is full; otherwise as
-    /// [`want_space`](Self::want_space), whose wish it replaces.
+    /// Asks to be woken once about half of the blocks in flight can be reclaimed, unless some can
+    /// be at once: then returns true, and no wish stays registered. False, and no new wish, if none
+    /// are in flight here.
+    ///
+    /// For a producer whose [`BlockPool`] is full; otherwise as [`want_space`](Self::want_space),
+    /// whose wish it replaces.
     #[must_use = "true means that there are blocks and nobody will wake this thread"]
     pub fn want_blocks(&mut self) -> bool {
         let middle = self.in_flight.get(self.in_flight.len() / 2);

@@ -181,6 +181,33 @@ fn blocks_return_when_released() {
 }
 
 #[test]
+fn blocks_are_asked_for() {
+    let mut pool = BlockPool::new(1000);
+    let (mut producer, mut consumer) = ring(CAPACITY).unwrap();
+    assert!(!producer.want_blocks(), "none are in flight");
+    for byte in 0..4 {
+        let block = pool.adopt(vec![byte; 100]).unwrap();
+        producer.push_block(&[byte], block).unwrap();
+    }
+    assert!(producer.publish());
+    assert!(!producer.want_blocks());
+    for is_third in [false, false, true, false] {
+        consumer.next().unwrap();
+        assert_eq!(consumer.release(), is_third);
+    }
+    assert!(producer.want_blocks(), "they can be reclaimed");
+    producer.reclaim(&mut pool);
+    assert_eq!(pool.in_use(), 0);
+
+    let block = pool.adopt(vec![0; 100]).unwrap();
+    producer.push_block(b"", block).unwrap();
+    assert!(producer.publish());
+    assert!(!producer.want_blocks());
+    drop(consumer);
+    assert!(producer.want_blocks(), "nobody can be looking at it");
+}
+
+#[test]
 fn block_in_two_rings_returns_with_the_second() {
     let mut pool = BlockPool::new(1000);
     let (mut left, mut from_left) = ring(CAPACITY).unwrap();

@@ -49,11 +49,16 @@ impl<N: Net> Worker<N> {
         self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
     }
 
-    /// All that was to be sent has been sent: now the peer has to go.
+    /// All that was to be sent has been sent: now the connection ends.
+    ///
+    /// After both Close frames it is closed at once (RFC 6455, 7.1.1). A peer that may be in the
+    /// middle of sending, such as one that broke the protocol, is first told that nothing more
+    /// comes, and heard out for a while: closing under unread bytes would have the kernel send a
+    /// reset, which can overtake the Close frame or the response that says why.
     pub(super) fn finish(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let Some(socket) = &peer.socket else { return };
-        if peer.flags.ended {
+        if peer.flags.ended || peer.flags.parted {
             return self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
         }
         if !peer.flags.finished {
@@ -105,7 +110,7 @@ impl<N: Net> Worker<N> {
                 self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
             }
             None if peer.deadline.is_some_and(|at| at <= self.now) => {
-                if peer.has_backlog() && peer.connection.phase() == Phase::Open {
+                if peer.has_backlog() {
                     let (peer, stall) = (peer.address, self.shared.policy.write_stall);
                     count(&self.counters().too_slow);
                     log::limited!(
@@ -150,8 +155,18 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    /// Takes the next step of stopping, if it is time.
+    /// Takes the steps of stopping that it is time for.
     pub(super) fn stop_by_steps(&mut self) {
+        loop {
+            let before = self.life;
+            self.take_step_of_stopping();
+            if self.life == before {
+                return;
+            }
+        }
+    }
+
+    fn take_step_of_stopping(&mut self) {
         match self.life {
             Life::Serving if self.is_to_stop() => self.begin_to_drain(),
             Life::Draining { until } => {
@@ -181,7 +196,6 @@ impl<N: Net> Worker<N> {
                 self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "");
             }
         }
-        self.ask_to_drain();
     }
 
     /// Asks the apps that have not been asked yet, and that no peer still has something for.
@@ -208,7 +222,6 @@ impl<N: Net> Worker<N> {
             self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "the server is stopping");
         }
         self.unasked.fill(true);
-        self.end(false);
     }
 
     /// Tells the apps that this worker is gone, as soon as there is room, or never if it is too

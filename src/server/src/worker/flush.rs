@@ -164,9 +164,7 @@ impl<N: Net> Worker<N> {
             peer.deadline = None;
         }
         peer.tidy();
-        let is_read_again =
-            peer.flags.readable && peer.backlog_len() <= self.shared.policy.max_backpressure / 4;
-        if is_read_again {
+        if peer.flags.readable && peer.may_be_read(self.shared.policy.max_backpressure) {
             self.queue_for_reading(self.peers.token(slot));
         }
         self.remind(slot);

@@ -233,6 +233,7 @@ impl<N: Net> Worker<N> {
         self.stop_by_steps();
         self.flush_gathered();
         self.release_rings();
+        self.stop_by_steps();
         self.to_apps.iter_mut().for_each(ToApp::publish);
         Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
     }
@@ -257,7 +258,8 @@ impl<N: Net> Worker<N> {
 
     /// Sleeps, unless there is work at hand.
     fn wait(&mut self) -> io::Result<()> {
-        let has_work = self.more_from_apps || !self.queue.is_empty();
+        let has_work =
+            self.more_from_apps || !self.queue.is_empty() || !self.gather.touched.is_empty();
         let timeout = if has_work {
             Some(Duration::ZERO)
         } else {

@@ -71,6 +71,8 @@ pub struct Flags {
     pub waiting: bool,
     /// The peer's stream has been received to its end.
     pub ended: bool,
+    /// Its Close frame has come: it sends nothing more.
+    pub parted: bool,
     /// We have shut down our side.
     pub finished: bool,
 }
@@ -141,6 +143,16 @@ impl<S> Peer<S> {
     /// Bytes that wait for the peer to take them.
     pub fn backlog_len(&self) -> usize {
         self.under_way.as_ref().map_or(0, |under_way| under_way.backlog.own_len())
+    }
+
+    /// Whether what waits for it is little enough for it to be read: a peer that does not read is
+    /// not read. `flush` looks again when there is less.
+    pub fn may_be_read(&self, max_backpressure: usize) -> bool {
+        if self.connection.phase() == Phase::Open {
+            self.backlog_len() <= max_backpressure / 4
+        } else {
+            !self.has_backlog()
+        }
     }
 
     /// Whether anything at all waits for the peer to take it.

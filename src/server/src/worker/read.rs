@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Request, response, upgrade};
+use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase, Request, response, upgrade};
 
 use super::net::{Net, Token};
-use super::peer::{Owed, Stage};
+use super::peer::{Owed, Peer, Stage};
 use super::to_app::{Congested, ToApp};
 use super::{Life, Worker};
 use crate::message::{ClientId, Inbound, Opening, PeerAddress};
@@ -70,8 +70,7 @@ impl<N: Net> Worker<N> {
             self.wait_for_app(slot);
             return false;
         }
-        // A peer that does not read is not read: `flush` queues it again.
-        peer.backlog_len() <= self.shared.policy.max_backpressure / 4
+        peer.may_be_read(self.shared.policy.max_backpressure)
     }
 
     /// Puts the peer on the list of those that wait for room in their app's ring, once.
@@ -133,9 +132,17 @@ impl<N: Net> Worker<N> {
             }
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
             Some(Step::Refused(status)) => self.note_refusal(slot, status),
-            Some(Step::Closed(code, reason)) => self.tell_gone(slot, code, &reason),
+            Some(Step::Closed(code, reason)) => {
+                peer.flags.parted = true;
+                self.tell_gone(slot, code, &reason);
+            }
             Some(Step::Violation(code, why)) => self.note_violation(slot, code, why),
             Some(Step::Next | Step::NeedMore) | None => {}
+        }
+        // A connection that is over is to be finished even if it is sent nothing more.
+        let is_over = |peer: &mut Peer<N::Socket>| peer.connection.phase() == Phase::Finished;
+        if self.peers.get_mut(slot).is_some_and(is_over) {
+            self.gather.touched.push(slot);
         }
         self.remind(slot);
     }
