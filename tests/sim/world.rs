@@ -234,7 +234,7 @@ fn build(
         workers.push(Some(Worker::new(index as u8, net, shared, waker, to_apps, from_apps)));
     }
     let outlets = Outlets::new(outlets, 70_000 + rng.below(100_000), app_waker);
-    let facts = Facts { name: "sim".into(), max_message: 70_000 };
+    let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000 };
     let app = if scenario == Scenario::Broadcast { &BROADCAST } else { &ECHO };
     let context = Context::new(facts, outlets, now);
     let app = AppLoop::new(Instance::new(Callbacks::linked(app), context), inbound);
@@ -254,6 +254,7 @@ fn policy(scenario: Scenario) -> Policy {
         },
         // Good clients must not be given up for reading slowly: enough for what they have under way.
         max_backpressure: if scenario == Scenario::Hostile { 600_000 } else { 4_000_000 },
+        partial_budget: 1_000_000,
         write_stall: wait,
         shutdown_wait_http: wait,
         shutdown_wait_ws: wait,

@@ -232,6 +232,16 @@ impl Connection {
         self.under_way.is_none()
     }
 
+    /// Bytes of memory that hold what has come of a head or message that is not complete: what a
+    /// caller that limits the sum over all connections adds up.
+    pub fn held(&self) -> usize {
+        match self.under_way.as_deref() {
+            None => 0,
+            Some(UnderWay::Head(head)) => head.held(),
+            Some(UnderWay::Frames(frames)) => frames.held(),
+        }
+    }
+
     /// Fails the connection (RFC 6455 section 7.1.7).
     #[cold]
     fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) -> Event<'static> {

@@ -113,6 +113,11 @@ impl Assembly {
         Self { kind, buffer: Vec::new(), utf8: Utf8::default(), size: Size::default() }
     }
 
+    /// Bytes of memory that the message holds so far.
+    pub(crate) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Adds an unmasked piece of a frame's payload. `remaining` is how many bytes of the message
     /// are still to come, if that is known. The buffer grows to twice its size at a time, so that
     /// bytes are moved once on average, and never beyond what is announced: whoever announces much

@@ -207,13 +207,7 @@ pub enum Outbound<'a> {
         /// The reason to send, UTF-8, at most 123 bytes.
         reason: &'a [u8],
     },
-    /// The app sends from within `open`: from here on the client counts among all, but what is
-    /// for it is kept until [`Outbound::Opened`].
-    Opening {
-        /// Which one.
-        clients: Clients<'a>,
-    },
-    /// `open` has returned for the client.
+    /// `open` has returned for the client: from here on it counts among all.
     Opened {
         /// Which one.
         clients: Clients<'a>,
@@ -227,10 +221,9 @@ pub enum Outbound<'a> {
 impl<'a> Outbound<'a> {
     const SEND: u8 = 1;
     const CLOSE: u8 = 2;
-    const OPENING: u8 = 3;
-    const OPENED: u8 = 4;
-    const DRAINED: u8 = 5;
-    const FAULT: u8 = 6;
+    const OPENED: u8 = 3;
+    const DRAINED: u8 = 4;
+    const FAULT: u8 = 5;
 
     /// The head of a record that lists `client_c` clients.
     fn head(kind: u8, scope: u8, code: u16, client_c: usize) -> [u8; HEAD] {
@@ -250,11 +243,6 @@ impl<'a> Outbound<'a> {
     /// Head of a [`Outbound::Close`] of one client.
     pub fn close_head(code: u16) -> [u8; HEAD] {
         Self::head(Self::CLOSE, 0, code, 1)
-    }
-
-    /// Head of an [`Outbound::Opening`].
-    pub fn opening_head() -> [u8; HEAD] {
-        Self::head(Self::OPENING, 0, 0, 1)
     }
 
     /// Head of an [`Outbound::Opened`].
@@ -290,7 +278,6 @@ impl<'a> Outbound<'a> {
                 Self::Send { scope, clients, frame: payload }
             }
             Self::CLOSE => Self::Close { clients, code, reason: payload },
-            Self::OPENING => Self::Opening { clients },
             Self::OPENED => Self::Opened { clients },
             Self::DRAINED => Self::Drained,
             Self::FAULT => Self::Fault,

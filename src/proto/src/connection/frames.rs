@@ -21,6 +21,12 @@ pub(super) struct Frames {
     frame: Partial,
 }
 
+impl Frames {
+    pub(super) fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, Assembly::held)
+    }
+}
+
 /// A frame that has come in part.
 #[derive(Default, Debug)]
 enum Partial {

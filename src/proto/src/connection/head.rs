@@ -12,6 +12,12 @@ pub(super) struct PartialHead {
     scan: Scan,
 }
 
+impl PartialHead {
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
 impl Connection {
     /// Reads a request head. One that lies in the input whole is not copied.
     pub(super) fn receive_head<'a>(

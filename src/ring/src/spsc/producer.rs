@@ -155,7 +155,8 @@ impl Producer {
     /// the capacity is ever asked for), unless they are free already: then returns true, and no
     /// wish stays registered.
     ///
-    /// After false, the [`Consumer::release`](crate::Consumer::release) that makes them free
+    /// True also if the consumer is gone (see [`is_abandoned`](Self::is_abandoned)): waiting would be
+    /// in vain. After false, the [`Consumer::release`](crate::Consumer::release) that makes them free
     /// returns true, once. A new wish replaces the one before. A thread that sleeps until there is
     /// space calls this, again or for the first time, after
     /// [`Sleeper::announce`](crate::Sleeper::announce) and before each sleep. It publishes first
@@ -172,7 +173,7 @@ impl Producer {
         // side sees the head.
         fence(Site::WantSpaceFence);
         self.load_head();
-        let is_free = has_reached(self.seen_head, goal);
+        let is_free = has_reached(self.seen_head, goal) || self.is_abandoned();
         if is_free {
             self.shared.wish.0.swap(0, Ordering::Relaxed);
         }

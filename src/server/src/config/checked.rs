@@ -130,6 +130,7 @@ fn limits(
             keys::OUTBOUND_BLOCK_BUDGET,
             budget,
         ),
+        partial_budget: plain(raw.partial_budget, keys::PARTIAL_BUDGET, 4 * budget),
         worker_rbuf_size: plain(raw.worker_rbuf_size, keys::WORKER_RBUF_SIZE, 256 << 10),
         epoll_buf_elem_c: plain(raw.epoll_buf_elem_c, keys::EPOLL_BUF_ELEM_C, 100),
         fd_alloc_c: fd_alloc_c(raw.fd_alloc_c, fds_beside, findings, around),
@@ -173,6 +174,7 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
     for (key, budget) in [
         (keys::INBOUND_BLOCK_BUDGET.key, limits.inbound_block_budget),
         (keys::OUTBOUND_BLOCK_BUDGET.key, limits.outbound_block_budget),
+        (keys::PARTIAL_BUDGET.key, limits.partial_budget),
     ] {
         if budget < msg {
             let what = format!(
@@ -181,16 +183,17 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
             findings.error(&root.key(key), what, &format!("write at least {msg}"));
         }
     }
-    // An app sees the whole request head when a client opens, copied into the inbound ring beside
-    // a table of its headers; a ring takes records of up to half its size.
+    // An app sees the whole request head when a client opens, copied into the inbound ring with the
+    // lengths of all fields, host and subprotocol twice; a ring takes records of up to half its size.
     let head = limits.max_http_head_size;
-    if limits.inbound_ring_buf_size < 4 * head {
+    let needed = 2 * (2 * head + 8 * limits.max_http_header_c + 256);
+    if limits.inbound_ring_buf_size < needed {
         let key = keys::INBOUND_RING_BUF_SIZE.key;
         let what = format!(
             "`{key}` ({}) is too small for request heads of `max_http_head_size` ({head})",
             limits.inbound_ring_buf_size
         );
-        let hint = format!("write at least {}", (4 * head).next_power_of_two());
+        let hint = format!("write at least {}", needed.next_power_of_two());
         findings.error(&root.key(key), what, &hint);
     }
 }

@@ -47,10 +47,11 @@ pub(super) const INBOUND_BLOCK_BUDGET: Number =
     number("inbound_block_budget", 64 * KIB, 64 * GIB, "bytes");
 pub(super) const OUTBOUND_BLOCK_BUDGET: Number =
     number("outbound_block_budget", 64 * KIB, 64 * GIB, "bytes");
+pub(super) const PARTIAL_BUDGET: Number = number("partial_budget", 64 * KIB, 64 * GIB, "bytes");
 pub(super) const WORKER_RBUF_SIZE: Number = number("worker_rbuf_size", 4 * KIB, GIB, "bytes");
-pub(super) const EPOLL_BUF_ELEM_C: Number = number("epoll_buf_elem_c", 1, 65_536, "events");
+pub(super) const EPOLL_BUF_ELEM_C: Number = number("epoll_buf_elem_c", 1, 1024, "events");
 
-const NUMBERS: [Number; 20] = [
+const NUMBERS: [Number; 21] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
@@ -69,6 +70,7 @@ const NUMBERS: [Number; 20] = [
     OUTBOUND_RING_BUF_SIZE,
     INBOUND_BLOCK_BUDGET,
     OUTBOUND_BLOCK_BUDGET,
+    PARTIAL_BUDGET,
     WORKER_RBUF_SIZE,
     EPOLL_BUF_ELEM_C,
 ];

@@ -143,6 +143,9 @@ pub struct Limits {
     pub inbound_block_budget: usize,
     /// Payloads of each app that cross by pointer; at least `max_ws_msg_size`.
     pub outbound_block_budget: usize,
+    /// Heads and messages that have come in part, of all connections of a worker; at least
+    /// `max_ws_msg_size`.
+    pub partial_budget: usize,
     /// Read buffer of each worker.
     pub worker_rbuf_size: usize,
     /// Events a worker takes from `epoll_wait` at once.

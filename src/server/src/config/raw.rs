@@ -30,6 +30,7 @@ pub(super) struct Root {
     pub(super) outbound_ring_buf_size: Option<u64>,
     pub(super) inbound_block_budget: Option<u64>,
     pub(super) outbound_block_budget: Option<u64>,
+    pub(super) partial_budget: Option<u64>,
     pub(super) worker_rbuf_size: Option<u64>,
     pub(super) epoll_buf_elem_c: Option<u64>,
     realloc_multiplier: Obsolete,

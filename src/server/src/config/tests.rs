@@ -101,6 +101,7 @@ fn built_in_defaults_serve_the_folder() {
         outbound_ring_buf_size: 1 << 20,
         inbound_block_budget: 64 << 20,
         outbound_block_budget: 64 << 20,
+        partial_budget: 256 << 20,
         worker_rbuf_size: 256 << 10,
         epoll_buf_elem_c: 100,
     };
@@ -144,7 +145,7 @@ fn every_key_reaches_the_configuration() {
           "write_stall_wait": 5, "fd_alloc_c": 6, "max_ws_msg_size": 1000,
           "max_ws_frame_chain_size": 1014, "max_backpressure": 4096, "max_http_head_size": 512,
           "max_http_header_c": 8, "inbound_ring_buf_size": 65536, "outbound_ring_buf_size": 131072,
-          "inbound_block_budget": 65536, "outbound_block_budget": 65537, "worker_rbuf_size": 4096,
+          "inbound_block_budget": 65536, "outbound_block_budget": 65537, "partial_budget": 65538, "worker_rbuf_size": 4096,
           "epoll_buf_elem_c": 1,
         }}"#
     );
@@ -192,6 +193,7 @@ fn every_key_reaches_the_configuration() {
         outbound_ring_buf_size: 131_072,
         inbound_block_budget: 65_536,
         outbound_block_budget: 65_537,
+        partial_budget: 65_538,
         worker_rbuf_size: 4096,
         epoll_buf_elem_c: 1,
     };

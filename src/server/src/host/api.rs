@@ -146,6 +146,7 @@ impl Instance {
     pub fn quit(&mut self) {
         let Some(quit) = self.callbacks.get().quit else { return };
         self.context().is_mute = true;
+        self.context().is_quitting = true;
         // SAFETY: as in `init`; the state is not used again.
         unsafe { quit(self.rs.cast(), self.state) };
         self.state = std::ptr::null_mut();
@@ -288,8 +289,7 @@ unsafe extern "C" fn request(rs: *mut abi::Rs, request: *mut abi::Request) -> c_
 unsafe extern "C" fn set_timer(rs: *mut abi::Rs, microseconds: u64) -> c_int {
     // SAFETY: called by an app from its callback, with what the callback was given.
     let rs = unsafe { context(rs) };
-    rs.context.set_timer(microseconds);
-    abi::OK
+    status(rs.context.set_timer(microseconds))
 }
 
 unsafe extern "C" fn get_conf(rs: *mut abi::Rs, conf: *mut abi::Conf) -> c_int {

@@ -20,6 +20,9 @@ const BATCH_TIME: Duration = Duration::from_millis(1);
 /// Most records in one batch.
 const BATCH_MAX: usize = 512;
 
+/// After so many records the clock is looked at, in case the callbacks have become slow.
+const LOOK_EVERY: usize = 16;
+
 /// What a turn has shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Turn {
@@ -123,6 +126,10 @@ impl AppLoop {
         let mut count = 0;
         let mut result = Ok(());
         while count < self.batch && result.is_ok() {
+            let is_to_look = count > 0 && count % LOOK_EVERY == 0;
+            if is_to_look && (self.instance.context().clock)() > start + BATCH_TIME {
+                break;
+            }
             let Some((_, record)) = self.inbound[worker].next() else { break };
             count += 1;
             if let Some(record) = Inbound::decode(record.inline, record.block) {

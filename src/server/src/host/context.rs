@@ -21,6 +21,8 @@ pub struct Facts {
     pub name: Arc<str>,
     /// Largest payload of a message, in bytes, in either direction.
     pub max_message: usize,
+    /// Most bytes that one call of `open` may send.
+    pub max_kept: usize,
 }
 
 /// A monotonic clock. A simulation has one of its own.
@@ -37,10 +39,20 @@ pub struct Context {
     pub(super) timer: Option<Duration>,
     /// `init` or `quit` is running, from which nothing can be sent.
     pub(super) is_mute: bool,
-    /// The client whose `open` is running.
-    opening: Option<ClientId>,
-    /// Its worker has been told that it may be sent to.
-    is_announced: bool,
+    /// `quit` is running, which may only log.
+    pub(super) is_quitting: bool,
+    /// `open` is running: what it sends is kept.
+    is_opening: bool,
+    kept: Vec<Kept>,
+    kept_bytes: usize,
+}
+
+/// Something that `open` has sent, until it has returned: only then is the client among those that
+/// can be reached, and nothing may reach it before.
+#[derive(Debug)]
+enum Kept {
+    Send { is_text: bool, payload: Vec<u8>, scope: Scope, ids: Vec<ClientId> },
+    Close { id: ClientId, code: u16, reason: Vec<u8> },
 }
 
 /// The error codes of the host's functions.
@@ -57,31 +69,42 @@ impl Context {
             clock,
             timer: None,
             is_mute: false,
-            opening: None,
-            is_announced: false,
+            is_quitting: false,
+            is_opening: false,
+            kept: Vec::new(),
+            kept_bytes: 0,
         }
     }
 
     /// The app's `open` is about to be called for a client.
     pub fn begin_open(&mut self, id: ClientId, endpoint: u16, address: PeerAddress) {
         self.clients.insert(id, endpoint, address);
-        self.opening = Some(id);
-        self.is_announced = false;
+        self.is_opening = true;
     }
 
-    /// The app's `open` has returned.
+    /// The app's `open` has returned: what it has sent goes out.
     pub fn end_open(&mut self, id: ClientId) {
-        self.opening = None;
+        self.is_opening = false;
+        self.kept_bytes = 0;
         self.outlets.tell(id.worker(), &Outbound::opened_head(), &[id], &[]);
+        for kept in std::mem::take(&mut self.kept) {
+            match kept {
+                Kept::Send { is_text, payload, scope, ids } => {
+                    self.send_now(is_text, &payload, scope, &ids);
+                }
+                Kept::Close { id, code, reason } => self.close_now(id, code, &reason),
+            }
+        }
     }
 
-    /// Something is sent from within `open`, perhaps to the very client: its worker has to know
-    /// that it is to keep this until `open` has returned.
-    fn announce(&mut self) {
-        if let (Some(id), false) = (self.opening, self.is_announced) {
-            self.is_announced = true;
-            self.outlets.tell(id.worker(), &Outbound::opening_head(), &[id], &[]);
+    /// Keeps what `open` sends, `bytes` in size.
+    fn keep(&mut self, kept: Kept, bytes: usize) -> Outcome {
+        if self.kept_bytes + bytes > self.facts.max_kept {
+            return Err(abi::E_SIZE);
         }
+        self.kept_bytes += bytes;
+        self.kept.push(kept);
+        Ok(())
     }
 
     /// Sends one message.
@@ -105,7 +128,16 @@ impl Context {
         if is_text && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(abi::E_ARG); // the peer would have to fail the connection (RFC 6455, 8.1)
         }
-        self.announce();
+        if self.is_opening {
+            let (bytes, ids) = (payload.len() + size_of_val(ids), ids.to_vec());
+            return self.keep(Kept::Send { is_text, payload: payload.to_vec(), scope, ids }, bytes);
+        }
+        self.send_now(is_text, payload, scope, ids);
+        Ok(())
+    }
+
+    #[inline]
+    fn send_now(&mut self, is_text: bool, payload: &[u8], scope: Scope, ids: &[ClientId]) {
         let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
         let (header, header_len) = frame::header(opcode, payload.len() as u64);
         let frame = self.outlets.frame(&header[..header_len], payload);
@@ -134,7 +166,6 @@ impl Context {
             }
         }
         self.outlets.done(frame);
-        Ok(())
     }
 
     /// Sends a frame to clients one by one named, with as few records as can be.
@@ -181,14 +212,21 @@ impl Context {
         if std::str::from_utf8(reason).is_err() {
             return Err(abi::E_ARG);
         }
-        self.announce();
-        self.outlets.tell(id.worker(), &Outbound::close_head(code), &[id], reason);
+        if self.is_opening {
+            let reason = reason.to_vec();
+            return self.keep(Kept::Close { id, code, reason }, abi::CLOSE_REASON_MAX_SIZE);
+        }
+        self.close_now(id, code, reason);
         Ok(())
+    }
+
+    fn close_now(&mut self, id: ClientId, code: u16, reason: &[u8]) {
+        self.outlets.tell(id.worker(), &Outbound::close_head(code), &[id], reason);
     }
 
     /// Who a client is.
     pub fn client_info(&self, id: ClientId) -> Result<abi::ClientInfo, c_int> {
-        let client = self.clients.get(id).ok_or(abi::E_CLIENT)?;
+        let client = self.clients.get(id).filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
         let mut info = abi::ClientInfo { endpoint_id: client.endpoint, ..Default::default() };
         if let PeerAddress::Inet(address) = client.address {
             info.port = address.port();
@@ -207,9 +245,13 @@ impl Context {
     }
 
     /// Has `timer` called once, so many microseconds from now; 0 for never.
-    pub fn set_timer(&mut self, microseconds: u64) {
+    pub fn set_timer(&mut self, microseconds: u64) -> Outcome {
+        if self.is_quitting {
+            return Err(abi::E_CALL);
+        }
         let wait = Duration::from_micros(microseconds);
         self.timer = (microseconds > 0).then(|| (self.clock)().saturating_add(wait));
+        Ok(())
     }
 
     /// Writes a line to the log.

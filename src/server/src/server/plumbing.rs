@@ -138,6 +138,7 @@ fn policy(config: &Config) -> Policy {
             close_wait: waits.shutdown_wait_ws,
         },
         max_backpressure: limits.max_backpressure,
+        partial_budget: limits.partial_budget,
         write_stall: waits.write_stall,
         shutdown_wait_http: waits.shutdown_wait_http,
         shutdown_wait_ws: waits.shutdown_wait_ws,
@@ -223,7 +224,11 @@ fn lay_rings(
         }
         let outlets = Outlets::new(outlets, limits.outbound_block_budget, Arc::clone(&waker));
         let name: Arc<str> = app.name.as_str().into();
-        let facts = Facts { name: Arc::clone(&name), max_message: limits.max_ws_msg_size };
+        let facts = Facts {
+            name: Arc::clone(&name),
+            max_message: limits.max_ws_msg_size,
+            max_kept: limits.outbound_block_budget,
+        };
         let instance = Instance::new(callbacks, Context::new(facts, outlets, clock));
         apps.push(PlumbedApp { name, app: AppLoop::new(instance, inbound), waker });
     }

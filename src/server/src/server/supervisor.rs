@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -29,7 +29,38 @@ const STOP_TICK: Duration = Duration::from_millis(10);
 struct Supervised {
     name: String,
     waker: Arc<Waker>,
-    handle: JoinHandle<io::Result<()>>,
+    /// Whether it has panicked.
+    panicked: Arc<AtomicBool>,
+    handle: JoinHandle<()>,
+}
+
+impl Supervised {
+    fn start(
+        name: String,
+        waker: Arc<Waker>,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let panicked = Arc::new(AtomicBool::new(false));
+        let witness = Witness(Arc::clone(&panicked));
+        let handle = thread::Builder::new().name(name.clone()).spawn(move || {
+            let _witness = witness;
+            body();
+        })?;
+        Ok(Self { name, waker, panicked, handle })
+    }
+
+    fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Relaxed)
+    }
+}
+
+/// Notes, as the last act of a thread, whether it ends in a panic.
+struct Witness(Arc<AtomicBool>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.0.store(thread::panicking(), Ordering::Relaxed);
+    }
 }
 
 /// The threads, and what all of them share.
@@ -52,13 +83,11 @@ impl Supervisor {
     ) -> io::Result<()> {
         let title = format!("app {name}");
         let own = Arc::clone(&waker);
-        let handle = thread::Builder::new().name(title.clone()).spawn(move || {
+        self.apps.push(Supervised::start(title, waker, move || {
             app_thread::run(app, &own, clock, move |result| {
                 let _ = ready.send((name, result)); // nobody listens if the start was given up
             });
-            Ok(())
-        })?;
-        self.apps.push(Supervised { name: title, waker, handle });
+        })?);
         Ok(())
     }
 
@@ -69,13 +98,13 @@ impl Supervisor {
     ) -> io::Result<()> {
         let title = format!("worker {}", self.workers.len());
         let apps: Vec<_> = self.apps.iter().map(|app| Arc::clone(&app.waker)).collect();
-        let handle = thread::Builder::new().name(title.clone()).spawn(move || {
-            let result = worker.run();
+        self.workers.push(Supervised::start(title, waker, move || {
+            if let Err(error) = worker.run() {
+                log::error!("a worker cannot go on: {error}");
+            }
             // Its rings are abandoned now: an app that waits for space in them must look again.
             apps.iter().for_each(|app| app.wake());
-            result
-        })?;
-        self.workers.push(Supervised { name: title, waker, handle });
+        })?);
         Ok(())
     }
 
@@ -108,12 +137,15 @@ impl Supervisor {
         }
     }
 
-    /// A worker that ends before it is told to takes its connections with it: the process must
-    /// not go on as if nothing had happened.
+    /// A worker that ends before it is told to takes its connections with it, and an app's thread
+    /// that ends without a word leaves its clients waiting: the process must not go on as if nothing
+    /// had happened.
     fn look_for_the_dead(&self) -> Result<(), Fatal> {
-        match self.workers.iter().find(|worker| worker.handle.is_finished()) {
-            Some(worker) => {
-                let text = format!("{} has ended; the lines before this one say why", worker.name);
+        let worker = self.workers.iter().find(|worker| worker.handle.is_finished());
+        let app = self.apps.iter().find(|app| app.has_panicked());
+        match worker.or(app) {
+            Some(thread) => {
+                let text = format!("{} has ended; the lines before this one say why", thread.name);
                 Err(Fatal::new(EX_SOFTWARE, text))
             }
             None => Ok(()),
@@ -170,7 +202,7 @@ impl Supervisor {
         log::notice!("stopping");
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(|worker| worker.waker.wake());
-        let deadline = Instant::now() + wait + wait / 4;
+        let deadline = Instant::now() + wait + wait / 2;
         let is_over = |threads: &[Supervised]| threads.iter().all(|t| t.handle.is_finished());
         while !(is_over(&self.workers) && is_over(&self.apps)) && Instant::now() < deadline {
             signals.wait(STOP_TICK);
@@ -178,8 +210,6 @@ impl Supervisor {
         for thread in self.workers.into_iter().chain(self.apps) {
             if !thread.handle.is_finished() {
                 log::warning!("{} did not end in time and is left behind", thread.name);
-            } else if let Ok(Err(error)) = thread.handle.join() {
-                log::error!("{}: {error}", thread.name);
             }
         }
         log::notice!("stopped");

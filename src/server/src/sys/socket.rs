@@ -35,9 +35,7 @@ pub fn accept(listener: impl AsFd) -> io::Result<Option<(OwnedFd, PeerAddress)>>
                 | Errno::HOSTDOWN
                 | Errno::NONET
                 | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH
-                | Errno::PERM,
+                | Errno::NETUNREACH,
             ) => continue,
             Err(error) => Err(error.into()),
         };

@@ -55,7 +55,8 @@ impl Watchdog {
             if !sign.asleep && self.seen[thread] == Some(sign.turns) {
                 stuck.push(thread);
             }
-            self.seen[thread] = Some(sign.turns);
+            // Whoever slept may have been woken this very moment, and has not turned yet.
+            self.seen[thread] = (!sign.asleep).then_some(sign.turns);
         }
         stuck
     }
@@ -79,8 +80,10 @@ mod tests {
         let mut watchdog = Watchdog::new(Duration::from_secs(15), now);
         assert_eq!(watchdog.look(now, [awake(0), awake(0), asleep(0)]), [0; 0], "the first look");
         assert_eq!(watchdog.look(now, [awake(1), awake(0), asleep(0)]), [1]);
-        assert_eq!(watchdog.look(now, [awake(1), awake(1), awake(0)]), [0, 2]);
-        assert_eq!(watchdog.look(now, [asleep(1), awake(u64::MAX), awake(1)]), [0; 0]);
+        // The third was asleep at the last look: it may have been woken a moment ago.
+        assert_eq!(watchdog.look(now, [awake(1), awake(1), awake(0)]), [0]);
+        assert_eq!(watchdog.look(now, [awake(2), awake(2), awake(0)]), [2]);
+        assert_eq!(watchdog.look(now, [asleep(2), awake(u64::MAX), awake(1)]), [0; 0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! It knows where the frames in it begin, so that when the peer turns out too slow, what has not
 //! begun to go out can be dropped and a Close frame still be sent in its place.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::www::Page;
@@ -14,8 +15,10 @@ pub struct Backlog {
     bytes: Vec<u8>,
     /// How many of `bytes` are sent.
     sent: usize,
-    /// Start of the first frame that has not begun to go out: at or after `sent`.
-    boundary: usize,
+    /// What lies before this has begun to go out, or must go out for another reason.
+    begun: usize,
+    /// Lengths of the frames behind `begun`.
+    frames: VecDeque<u32>,
     /// A page that follows `bytes`, and how much of it is sent. Shared, so that slow readers of a
     /// large page cost no memory.
     page: Option<(Arc<Page>, usize)>,
@@ -27,30 +30,37 @@ impl Backlog {
         self.bytes.len() - self.sent
     }
 
+    /// Bytes of the frames that have not begun to go out.
+    pub fn waiting_len(&self) -> usize {
+        self.bytes.len() - self.begun
+    }
+
     /// Whether nothing waits at all.
     pub fn is_empty(&self) -> bool {
         self.own_len() == 0 && self.page.is_none()
     }
 
-    /// Appends the rest of a frame (or of several) whose first bytes have gone out already.
-    pub fn push_rest(&mut self, rest: &[u8]) {
-        debug_assert!(self.is_empty(), "only the first frame of a queue can be a rest");
-        self.push(rest);
-        self.boundary = self.bytes.len();
+    /// Appends bytes that must go out: the rest of a frame whose first bytes are sent, or an HTTP
+    /// response. No frame may wait already.
+    pub fn push_begun(&mut self, bytes: &[u8]) {
+        debug_assert!(self.frames.is_empty(), "what has begun comes before what waits");
+        self.append(bytes);
+        self.begun = self.bytes.len();
     }
 
-    /// Appends whole frames.
-    pub fn push(&mut self, frames: &[u8]) {
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            self.boundary = 0;
-        } else if self.sent >= self.bytes.len() / 2 {
+    /// Appends one whole frame, or several that stand and fall together.
+    pub fn push(&mut self, frame: &[u8]) {
+        self.append(frame);
+        self.frames.push_back(frame.len() as u32);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if self.sent >= self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
-            self.boundary -= self.sent;
+            self.begun -= self.sent;
             self.sent = 0;
         }
-        self.bytes.extend_from_slice(frames);
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Appends the rest of a page from `sent` on; nothing can follow it.
@@ -78,54 +88,35 @@ impl Backlog {
             return;
         }
         self.sent += count;
-        while self.boundary < self.sent {
-            self.boundary += frame_len(&self.bytes[self.boundary..]);
+        while self.begun < self.sent {
+            let Some(frame) = self.frames.pop_front() else { break };
+            self.begun += frame as usize;
         }
     }
 
     /// Drops every frame that has not begun to go out.
     pub fn truncate(&mut self) {
-        self.bytes.truncate(self.boundary);
+        self.bytes.truncate(self.begun);
+        self.frames.clear();
         self.page = None;
-    }
-}
-
-/// Length of the unmasked frame at the start of `bytes` (RFC 6455 section 5.2), at least 1.
-fn frame_len(bytes: &[u8]) -> usize {
-    let extended = |size: usize| {
-        let bytes = bytes.get(2..2 + size).unwrap_or(&[]);
-        bytes.iter().fold(0usize, |len, &byte| len << 8 | usize::from(byte))
-    };
-    match bytes.get(1).map_or(0, |second| second & 0x7f) {
-        126 => 4 + extended(2),
-        127 => 10 + extended(8),
-        len => 2 + usize::from(len),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringsocket_proto::frame::{self, Opcode};
 
     fn frame(len: usize) -> Vec<u8> {
-        let (head, head_len) = frame::header(Opcode::Binary, len as u64);
-        [&head[..head_len], &vec![7; len]].concat()
-    }
-
-    #[test]
-    fn frame_lengths_of_all_three_forms() {
-        for len in [0, 125, 126, 65535, 65536] {
-            assert_eq!(frame_len(&frame(len)), frame(len).len());
-        }
+        vec![7; len]
     }
 
     #[test]
     fn truncation_keeps_the_frame_that_has_begun() {
         for sent in 0..40 {
             let mut backlog = Backlog::default();
-            backlog.push_rest(&frame(8)[5..]); // 5 bytes
-            backlog.push(&[frame(8), frame(8), frame(8)].concat()); // 10 bytes each
+            backlog.push_begun(&frame(5));
+            (0..3).for_each(|_| backlog.push(&frame(10)));
+            assert_eq!(backlog.waiting_len(), 30);
             backlog.advance(sent.min(backlog.own_len()));
             backlog.truncate();
             let kept = match sent {
@@ -157,7 +148,7 @@ mod tests {
     fn a_page_follows_its_head() {
         let page = Arc::new(Page { content_type: "text/plain", body: b"body".to_vec() });
         let mut backlog = Backlog::default();
-        backlog.push_rest(b"head");
+        backlog.push_begun(b"head");
         backlog.push_page(page, 1);
         assert_eq!(backlog.front(), b"head");
         backlog.advance(4);

@@ -19,6 +19,10 @@ const RECORDS_PER_TURN: usize = 4096;
 /// Most bytes that the frames of one app may have in one turn, likewise.
 const BYTES_PER_TURN: usize = 4 * 1024 * 1024;
 
+/// Most links in connections' chains that one app may add in one turn: a record for all takes one
+/// for each client.
+const LINKS_PER_TURN: usize = 256 * 1024;
+
 /// News from an app that concern more than single connections.
 #[derive(Clone, Copy)]
 enum News {
@@ -41,8 +45,9 @@ impl<N: Net> Worker<N> {
 
     fn deliver_from(&mut self, app: usize) -> Option<News> {
         let (mut bytes, mut news) = (0, None);
+        let links = self.gather.link_c();
         for _ in 0..RECORDS_PER_TURN {
-            if bytes > BYTES_PER_TURN {
+            if bytes > BYTES_PER_TURN || self.gather.link_c() - links > LINKS_PER_TURN {
                 break;
             }
             let (position, record) = self.from_apps[app].next()?;
@@ -72,13 +77,9 @@ impl<N: Net> Worker<N> {
                         self.close_for(app, client, code, &reason);
                     }
                 }
-                Outbound::Opening { clients } => {
-                    let client = clients.iter().next();
-                    self.enrol(app, client, Stage::Held);
-                }
                 Outbound::Opened { clients } => {
                     let client = clients.iter().next();
-                    self.enrol(app, client, Stage::Member);
+                    self.enrol(app, client);
                 }
                 Outbound::Drained => news = Some(News::Drained),
                 Outbound::Fault => news = Some(News::Fault),
@@ -92,28 +93,20 @@ impl<N: Net> Worker<N> {
     }
 
     /// Counts a client among those that its app's sends to all go to.
-    fn enrol(&mut self, app: usize, client: Option<ClientId>, stage: Stage) {
+    fn enrol(&mut self, app: usize, client: Option<ClientId>) {
         let Some(client) = client else { return };
-        let slot = client.slot();
         let Some(peer) = self.peers.named(token_of(client)) else { return };
-        if usize::from(peer.app) != app {
-            return;
+        if usize::from(peer.app) == app && peer.stage == Stage::Announced {
+            peer.stage = Stage::Member;
+            peer.member = self.members[app].len() as u32;
+            self.members[app].push(client.slot());
         }
-        match (peer.stage, stage) {
-            (Stage::Announced, Stage::Held | Stage::Member) => {
-                peer.member = self.members[app].len() as u32;
-                self.members[app].push(slot);
-            }
-            (Stage::Held, Stage::Member) => self.gather.touched.push(slot),
-            _ => return,
-        }
-        peer.stage = stage;
     }
 
     /// Takes a client off the list of those that its app's sends to all go to.
     pub(super) fn strike(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        if !matches!(peer.stage, Stage::Member | Stage::Held) {
+        if peer.stage != Stage::Member {
             return;
         }
         let (member, members) = (peer.member, &mut self.members[usize::from(peer.app)]);

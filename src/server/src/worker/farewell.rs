@@ -58,7 +58,7 @@ impl<N: Net> Worker<N> {
     pub(super) fn finish(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let Some(socket) = &peer.socket else { return };
-        if peer.flags.ended || peer.flags.parted {
+        if peer.flags.ended || peer.flags.parted && !peer.flags.readable {
             return self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
         }
         if !peer.flags.finished {
@@ -79,6 +79,7 @@ impl<N: Net> Worker<N> {
         if peer.socket.take().is_none() {
             return;
         }
+        self.held -= std::mem::take(&mut peer.held);
         if let Some(under_way) = &mut peer.under_way {
             under_way.backlog = Default::default();
         }
@@ -187,7 +188,9 @@ impl<N: Net> Worker<N> {
     }
 
     fn begin_to_drain(&mut self) {
-        self.net.listen(false);
+        if self.accept_again.take().is_none() {
+            self.net.listen(false);
+        }
         self.undrained = self.to_apps.iter().map(|to_app| !to_app.has_failed()).collect();
         self.unasked.clone_from(&self.undrained);
         self.life = Life::Draining { until: self.now + self.shared.policy.stop / 2 };

@@ -23,41 +23,45 @@ const SMALL: usize = 2 * 1024;
 const PARTS: usize = 32;
 
 impl<N: Net> Worker<N> {
-    /// Writes to every connection that has something gathered.
+    /// Writes to every connection that has something gathered, and finishes those that are over.
     pub(super) fn flush_gathered(&mut self) {
-        let touched = std::mem::take(&mut self.gather.touched);
+        let touched = self.gather.take_touched();
         for &slot in &touched {
             self.flush(slot);
         }
-        self.gather.touched = touched;
-        self.gather.clear();
+        self.gather.clear(touched);
     }
 
     fn flush(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let chain = std::mem::take(&mut peer.chain);
-        let result = if peer.socket.is_none() {
+        if peer.socket.is_none() {
             return;
-        } else if peer.stage == Stage::Held || peer.has_backlog() {
-            let fits = self.keep(slot, chain, 0);
-            let result = self.send_backlog(slot);
-            if !fits && result.is_ok() {
-                self.give_up_on_slow(slot);
-            }
-            result
-        } else {
-            self.send_chain(slot, chain)
-        };
-        match result {
-            Ok(()) => self.after_flush(slot),
+        }
+        match self.write(slot, chain) {
+            Ok(()) => self.after_write(slot),
             Err(error) => self.lose(slot, &error),
         }
     }
 
-    /// Sends what has been gathered; what does not go out is kept.
-    fn send_chain(&mut self, slot: u32, chain: Chain) -> io::Result<()> {
-        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
-        let Some(socket) = &peer.socket else { return Ok(()) };
+    /// Sends what waits already, then what has been gathered, as far as the kernel takes it.
+    fn write(&mut self, slot: u32, chain: Chain) -> io::Result<()> {
+        self.send_backlog(slot)?;
+        let sent = self.send_chain(slot, chain)?;
+        if !self.keep(slot, chain, sent) {
+            self.give_up_on_slow(slot, chain);
+            self.send_backlog(slot)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what has been gathered, unless something waits already. Says how many bytes went out.
+    fn send_chain(&mut self, slot: u32, chain: Chain) -> io::Result<usize> {
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(0) };
+        let Some(socket) = &peer.socket else { return Ok(0) };
+        if chain.is_empty() || peer.has_backlog() {
+            return Ok(0);
+        }
         let mut outlet = Outlet {
             gather: &self.gather,
             rings: &self.from_apps,
@@ -65,37 +69,28 @@ impl<N: Net> Worker<N> {
             sent: 0,
         };
         let mut write = |parts: &[IoSlice<'_>]| self.net.send(socket, parts);
-        let is_done = outlet.send(chain, &mut write)?;
-        let sent = outlet.sent;
-        if !is_done {
-            peer.flags.writable = false;
-            if !self.keep(slot, chain, sent) {
-                self.give_up_on_slow(slot);
-            }
-        }
-        Ok(())
+        peer.flags.writable = outlet.send(chain, &mut write)?;
+        Ok(outlet.sent)
     }
 
     /// Puts what has been gathered, less the first `sent` bytes, into the peer's backlog. False if
     /// that would be too much; some of it is not kept then.
     fn keep(&mut self, slot: u32, chain: Chain, mut sent: usize) -> bool {
         let Some(peer) = self.peers.get_mut(slot) else { return true };
-        if chain.is_empty() {
-            return true;
-        }
         let limit = self.shared.policy.max_backpressure;
-        let backlog = &mut peer.under_way().backlog;
+        let is_http = matches!(peer.stage, Stage::Stranger | Stage::Announced);
         for source in self.gather.sources(chain) {
             let bytes = self.gather.bytes(source, &self.from_apps);
             if sent >= bytes.len() {
                 sent -= bytes.len();
                 continue;
             }
+            let backlog = &mut peer.under_way.get_or_insert_default().backlog;
             if let Some(page) = self.gather.page(source) {
                 backlog.push_page(page, sent);
-            } else if sent > 0 {
-                backlog.push_rest(&bytes[sent..]);
-            } else if backlog.is_empty() || backlog.own_len() + bytes.len() <= limit {
+            } else if sent > 0 || is_http {
+                backlog.push_begun(&bytes[sent..]);
+            } else if backlog.waiting_len() == 0 || backlog.waiting_len() + bytes.len() <= limit {
                 backlog.push(bytes);
             } else {
                 return false;
@@ -108,33 +103,28 @@ impl<N: Net> Worker<N> {
     /// Sends as much of the backlog as the kernel takes.
     fn send_backlog(&mut self, slot: u32) -> io::Result<()> {
         let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
-        if peer.stage == Stage::Held || !peer.flags.writable {
-            return Ok(());
-        }
         let (Some(socket), Some(under_way)) = (&peer.socket, &mut peer.under_way) else {
             return Ok(());
         };
-        while !under_way.backlog.is_empty() {
+        while peer.flags.writable && !under_way.backlog.is_empty() {
             let front = under_way.backlog.front();
             let offered = front.len();
             let taken = taken(self.net.send(socket, &[IoSlice::new(front)]))?;
             under_way.backlog.advance(taken);
-            if taken > 0 && peer.connection.phase() != Phase::Finished {
-                peer.deadline = None; // progress: the stall begins anew, if there is one
+            if taken > 0 {
+                peer.deadline = None; // progress: a stall begins anew, if there is one
             }
-            if taken < offered {
-                peer.flags.writable = false;
-                break;
-            }
+            peer.flags.writable = taken == offered;
         }
         Ok(())
     }
 
-    /// The peer takes too little: what has not begun to go out is dropped for a Close frame.
-    fn give_up_on_slow(&mut self, slot: u32) {
+    /// The peer takes too little: what has not begun to go out is dropped for a Close frame. If one
+    /// was gathered anyway, it is the last of the chain, as nothing follows a Close.
+    fn give_up_on_slow(&mut self, slot: u32, chain: Chain) {
         count(&self.counters().too_slow);
-        let Some(peer) = self.peers.get_mut(slot) else { return };
         let limit = self.shared.policy.max_backpressure;
+        let Some(peer) = self.peers.get_mut(slot) else { return };
         log::limited!(
             Level::Info,
             worker: self.index,
@@ -144,7 +134,11 @@ impl<N: Net> Worker<N> {
         let mut close = Vec::new();
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "you read too slowly");
         let limits = &self.shared.policy.protocol;
-        peer.connection.close(code, reason, self.now, limits, &mut close);
+        if !peer.connection.close(code, reason, self.now, limits, &mut close) {
+            if let Some(last) = self.gather.sources(chain).last() {
+                close.extend_from_slice(self.gather.bytes(last, &self.from_apps));
+            }
+        }
         let backlog = &mut peer.under_way().backlog;
         backlog.truncate();
         backlog.push(&close);
@@ -152,10 +146,10 @@ impl<N: Net> Worker<N> {
     }
 
     /// What follows from how much of a peer's bytes went out.
-    fn after_flush(&mut self, slot: u32) {
+    fn after_write(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.has_backlog() {
-            if peer.stage != Stage::Held && peer.deadline.is_none() {
+            if peer.deadline.is_none() {
                 peer.deadline = Some(self.now + self.shared.policy.write_stall);
             }
         } else if peer.connection.phase() == Phase::Finished {

@@ -18,11 +18,13 @@ const NONE: u32 = u32::MAX;
 pub struct Chain {
     first: u32,
     last: u32,
+    /// The connection is on the list of those to flush.
+    is_touched: bool,
 }
 
 impl Default for Chain {
     fn default() -> Self {
-        Self { first: NONE, last: NONE }
+        Self { first: NONE, last: NONE, is_touched: false }
     }
 }
 
@@ -66,20 +68,28 @@ struct Link {
 pub struct Gather {
     links: Vec<Link>,
     pages: Vec<Arc<Page>>,
-    /// Connections that have something gathered, each once.
-    pub touched: Vec<u32>,
+    /// Connections to flush, each once.
+    touched: Vec<u32>,
     /// Frames that the worker itself has written: pongs, closes, HTTP responses.
     pub scratch: Vec<u8>,
 }
 
 impl Gather {
+    /// Puts the connection in `slot` on the list of those to flush, once.
+    #[inline]
+    pub fn touch(&mut self, slot: u32, chain: &mut Chain) {
+        if !std::mem::replace(&mut chain.is_touched, true) {
+            self.touched.push(slot);
+        }
+    }
+
     /// Appends to the chain of the connection in `slot`.
     #[inline]
     pub fn push(&mut self, slot: u32, chain: &mut Chain, source: Source) {
+        self.touch(slot, chain);
         let link = self.links.len() as u32;
         self.links.push(Link { source, next: NONE });
         if chain.is_empty() {
-            self.touched.push(slot);
             chain.first = link;
         } else {
             self.links[chain.last as usize].next = link;
@@ -93,6 +103,21 @@ impl Gather {
         if len > 0 {
             self.push(slot, chain, Source::Scratch { start: start as u32, len: len as u32 });
         }
+    }
+
+    /// Whether there are connections to flush.
+    pub fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Takes the list of connections to flush; [`Gather::clear`] wants its memory back.
+    pub fn take_touched(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// How many links there are in all chains.
+    pub fn link_c(&self) -> usize {
+        self.links.len()
     }
 
     /// Appends a page.
@@ -139,11 +164,12 @@ impl Gather {
     }
 
     /// Forgets the turn. Memory that only a burst needed is given back.
-    pub fn clear(&mut self) {
+    pub fn clear(&mut self, flushed: Vec<u32>) {
         const KEEP: usize = 64 * 1024;
         self.links.clear();
         self.links.shrink_to(KEEP / size_of::<Link>());
         self.pages.clear();
+        self.touched = flushed;
         self.touched.clear();
         self.touched.shrink_to(KEEP / size_of::<u32>());
         self.scratch.clear();
@@ -167,14 +193,15 @@ mod tests {
                 gather.push_scratch(slot as u32, chain, gather.scratch.len()); // nothing
             }
         }
-        assert_eq!(gather.touched, [0, 1]);
+        let touched = gather.take_touched();
+        assert_eq!(touched, [0, 1]);
         assert!(chains[2].is_empty());
         for (slot, chain) in chains.iter().enumerate().take(2) {
             let bytes: Vec<_> =
                 gather.sources(*chain).map(|source| gather.bytes(source, &[]).to_vec()).collect();
             assert_eq!(bytes, (0..4).map(|round| vec![slot as u8, round]).collect::<Vec<_>>());
         }
-        gather.clear();
+        gather.clear(touched);
         assert_eq!(gather.sources(chains[0]).count(), 0);
     }
 }

@@ -66,6 +66,9 @@ pub struct Policy {
     /// Bytes that may wait for one peer to take them before it is closed with 1013. A single
     /// message that is larger may wait alone.
     pub max_backpressure: usize,
+    /// Bytes that heads and messages which have come in part may hold, of all connections of a
+    /// worker, before those that add to it are closed with 1013.
+    pub partial_budget: usize,
     /// How long a peer may take nothing of what waits for it.
     pub write_stall: Duration,
     /// How long a peer may stay after an HTTP response that ends the connection.
@@ -159,6 +162,8 @@ pub struct Worker<N: Net> {
     opening: Vec<u8>,
     /// Number of the last send to all except some; marks who is excepted.
     exception: u32,
+    /// Sum of what all peers hold of heads and messages that have come in part, in bytes.
+    held: usize,
     /// An outbound ring was not read to its end.
     more_from_apps: bool,
     accept_again: Option<Millis>,
@@ -197,6 +202,7 @@ impl<N: Net> Worker<N> {
             send_buffer: Vec::new(),
             opening: Vec::new(),
             exception: 0,
+            held: 0,
             more_from_apps: false,
             accept_again: None,
             life: Life::Serving,
@@ -258,8 +264,7 @@ impl<N: Net> Worker<N> {
 
     /// Sleeps, unless there is work at hand.
     fn wait(&mut self) -> io::Result<()> {
-        let has_work =
-            self.more_from_apps || !self.queue.is_empty() || !self.gather.touched.is_empty();
+        let has_work = self.more_from_apps || !self.queue.is_empty() || self.gather.has_touched();
         let timeout = if has_work {
             Some(Duration::ZERO)
         } else {
@@ -321,7 +326,7 @@ impl<N: Net> Worker<N> {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.flags.writable = true;
             if peer.has_backlog() {
-                self.gather.touched.push(slot);
+                self.gather.touch(slot, &mut peer.chain);
             }
         }
     }

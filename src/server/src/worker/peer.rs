@@ -25,12 +25,14 @@ pub struct Peer<S> {
     pub stage: Stage,
     /// Number of its app, once the app is known to it.
     pub app: u16,
-    /// Index in the list of its app's members while [`Stage::Member`] or [`Stage::Held`].
+    /// Index in the list of its app's members while [`Stage::Member`].
     pub member: u32,
     /// What is gathered for it in this turn.
     pub chain: Chain,
     /// What can be said of its socket without asking.
     pub flags: Flags,
+    /// Bytes of memory that what has come of it in part holds.
+    pub held: usize,
     /// Number of the last send to all that left it out.
     pub exception: u32,
     /// When the worker gives up waiting for it, beside the deadline of its connection.
@@ -48,8 +50,6 @@ pub enum Stage {
     Stranger,
     /// Its opening is on the way, and nothing may reach it yet.
     Announced,
-    /// The app sends from within `open`: what is for it is kept.
-    Held,
     /// `open` has returned.
     Member,
     /// The app has been told (or is owed the news) that it is gone.
@@ -128,6 +128,7 @@ impl<S> Peer<S> {
             member: 0,
             chain: Chain::default(),
             flags: Flags { writable: true, ..Flags::default() },
+            held: 0,
             exception: 0,
             deadline: None,
             reminder: None,
@@ -148,11 +149,7 @@ impl<S> Peer<S> {
     /// Whether what waits for it is little enough for it to be read: a peer that does not read is
     /// not read. `flush` looks again when there is less.
     pub fn may_be_read(&self, max_backpressure: usize) -> bool {
-        if self.connection.phase() == Phase::Open {
-            self.backlog_len() <= max_backpressure / 4
-        } else {
-            !self.has_backlog()
-        }
+        self.backlog_len() <= max_backpressure / 4
     }
 
     /// Whether anything at all waits for the peer to take it.
@@ -168,9 +165,7 @@ impl<S> Peer<S> {
     /// Whether an app may send to it.
     #[inline]
     pub fn takes_sends_of(&self, app: u16) -> bool {
-        matches!(self.stage, Stage::Member | Stage::Held)
-            && self.app == app
-            && self.connection.phase() == Phase::Open
+        self.stage == Stage::Member && self.app == app && self.connection.phase() == Phase::Open
     }
 
     /// Whether the app is owed something, or bytes wait that come after it.
@@ -189,8 +184,10 @@ impl<S> Peer<S> {
         }
     }
 
-    /// The earlier of the connection's and the worker's deadline.
+    /// The earlier of the connection's and the worker's deadline. Once the socket is gone only the
+    /// app is waited for, and that has no deadline.
     pub fn next_deadline(&self) -> Option<Millis> {
+        self.socket.as_ref()?;
         match (self.connection.deadline(), self.deadline) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

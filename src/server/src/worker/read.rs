@@ -6,12 +6,17 @@ use std::sync::Arc;
 use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase, Request, response, upgrade};
 
 use super::net::{Net, Token};
-use super::peer::{Owed, Peer, Stage};
+use super::peer::{Owed, Stage};
 use super::to_app::{Congested, ToApp};
-use super::{Life, Worker};
+use super::{Life, Worker, count};
+use crate::log::{self, Level};
 use crate::message::{ClientId, Inbound, Opening, PeerAddress};
 use crate::site::Answer;
 use crate::www::Page;
+
+/// Once so many bytes of pongs and other answers of our own have been gathered in a turn, nobody is
+/// read any more until they are written.
+const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
 /// How dealing with one event ended.
 enum Step {
@@ -46,6 +51,9 @@ impl<N: Net> Worker<N> {
     /// that nobody starves.
     pub(super) fn read_queued(&mut self) {
         for _ in 0..self.queue.len() {
+            if self.gather.scratch.len() > SCRATCH_PER_TURN {
+                break; // the others are still on the list
+            }
             let Some(token) = self.queue.pop_front() else { break };
             let Some(peer) = self.peers.named(token) else { continue };
             peer.flags.queued = false;
@@ -140,11 +148,35 @@ impl<N: Net> Worker<N> {
             Some(Step::Next | Step::NeedMore) | None => {}
         }
         // A connection that is over is to be finished even if it is sent nothing more.
-        let is_over = |peer: &mut Peer<N::Socket>| peer.connection.phase() == Phase::Finished;
-        if self.peers.get_mut(slot).is_some_and(is_over) {
-            self.gather.touched.push(slot);
+        if let Some(peer) = self.peers.get_mut(slot) {
+            if peer.connection.phase() == Phase::Finished {
+                self.gather.touch(slot, &mut peer.chain);
+            }
         }
+        self.weigh(slot);
         self.remind(slot);
+    }
+
+    /// Keeps the sum of what is held of messages that are not complete. Whoever makes it too large
+    /// is closed, not those who hold something already.
+    fn weigh(&mut self, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let held = peer.connection.held();
+        let is_more = held > peer.held;
+        self.held = self.held - peer.held + held;
+        peer.held = held;
+        let budget = self.shared.policy.partial_budget;
+        if is_more && self.held > budget {
+            log::limited!(
+                Level::Warning,
+                worker: self.index,
+                peer: peer.address,
+                "closed with 1013: messages in part hold {budget} bytes (partial_budget)"
+            );
+            count(&self.counters().violations);
+            self.close(slot, CloseCode::TRY_AGAIN_LATER, "too much is under way");
+            self.weigh(slot);
+        }
     }
 
     /// Deals with the next event.

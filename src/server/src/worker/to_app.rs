@@ -88,7 +88,7 @@ impl ToApp {
                 Err(Congested(()))
             }
             Err(ReserveError::TooLarge) => {
-                unreachable!("heads and reasons are far smaller than the smallest ring")
+                unreachable!("the configuration sees to it that a ring takes the largest opening")
             }
         }
     }
@@ -168,7 +168,7 @@ impl ToApp {
     /// Whether peers wait that can go on now. If they wait and cannot, the app will wake this
     /// worker when they can: so this is asked before each sleep.
     pub fn has_room(&mut self) -> bool {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.congestion.is_none() {
             return false;
         }
         let is_over = match self.congestion {
