@@ -102,8 +102,8 @@ enum rs_result {
     RS_OK = 0,
     /* No client of this app with that number is open. */
     RS_E_CLIENT = -1,
-    /* The payload exceeds max_ws_msg_size, or the reason
-     * RS_CLOSE_REASON_MAX_SIZE. */
+    /* The payload exceeds max_ws_msg_size, the reason RS_CLOSE_REASON_MAX_SIZE,
+     * or all that open has sent outbound_block_budget. */
     RS_E_SIZE = -2,
     /* A close code that an app must not send. */
     RS_E_CODE = -3,
@@ -203,8 +203,9 @@ struct rs_app {
      * else is called, not even quit: free what was made. */
     int (*init)(rs_t *rs, void **state);
 
-    /* A client has connected. What is sent to it here reaches it after open has
-     * returned, before anything that is sent later. */
+    /* A client has connected. What is sent here, to whomever, goes out when open
+     * has returned, before anything that is sent later, and up to the server's
+     * outbound_block_budget (64 MiB unless configured); more is RS_E_SIZE. */
     int (*open)(rs_t *rs, void *state, rs_client_id client);
 
     /* A client has sent a message, put together from its frames. data is not
@@ -215,8 +216,9 @@ struct rs_app {
 
     /* A client is gone: nothing reaches it any more. code and reason (UTF-8) are
      * those of its Close frame, or else 1005 for a frame without a code, 1006
-     * for a connection that was lost, or the code with which the server or the
-     * app closed it (RFC 6455 section 7.4). */
+     * for a connection that was lost, also while its answer to a Close frame of
+     * ours was awaited, or the code with which the server gave it up: 1013 for
+     * reading too slowly, 1001 at the end of a stop (RFC 6455 section 7.4). */
     int (*close)(rs_t *rs, void *state, rs_client_id client, uint16_t code,
                  struct rs_bytes reason);
 

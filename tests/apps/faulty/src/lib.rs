@@ -7,13 +7,15 @@
 //! | `slow MS` | blocks for so many milliseconds, then answers `slept` |
 //! | `flood COUNT SIZE` | sends so many binary messages of so many bytes |
 //! | `close CODE REASON` | closes the sender |
+//! | `farewell COUNT SIZE` | does as `flood`, then closes the sender with 4000 |
 //! | `timer MS` | sends `timer` when the time has come |
 //! | `others TEXT` | sends the text to everybody but the sender |
 //! | `pair TEXT` | sends the text to the first two clients that ever came |
 //! | `request` | answers with what its `open` saw of the request |
 //! | `log TEXT` | logs the text as a notice |
 //!
-//! The query `?panic` makes `open` panic, `?greet` makes it send `hello`.
+//! The query `?panic` makes `open` panic, `?greet` makes it send `hello`, `?greet-panic` both;
+//! `?flood` makes it send three binary messages of 1,000,000 bytes.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -53,6 +55,11 @@ impl App for Faulty {
         match query.as_str() {
             "panic" => panic!("asked to panic in open"),
             "greet" => cx.to(client).text("hello"),
+            "greet-panic" => {
+                cx.to(client).text("hello");
+                panic!("asked to greet and panic in open");
+            }
+            "flood" => flood(cx, client, 3, 1_000_000),
             _ => {}
         }
     }
@@ -72,12 +79,10 @@ impl App for Faulty {
                 std::thread::sleep(Duration::from_millis(number()));
                 cx.to(client).text("slept");
             }
-            "flood" => {
-                let count = number();
-                let bytes = vec![b'.'; number() as usize];
-                for _ in 0..count {
-                    cx.to(client).binary(&bytes);
-                }
+            "flood" => flood(cx, client, number(), number()),
+            "farewell" => {
+                flood(cx, client, number(), number());
+                cx.close(client, 4000, "enough of you");
             }
             "close" => {
                 let code = number() as u16;
@@ -106,6 +111,13 @@ impl App for Faulty {
         if let Some(client) = self.waits.take() {
             cx.to(client).text("timer");
         }
+    }
+}
+
+fn flood(cx: &mut Context<'_>, client: ClientId, count: u64, size: u64) {
+    let bytes = vec![b'.'; size as usize];
+    for _ in 0..count {
+        cx.to(client).binary(&bytes);
     }
 }
 
