@@ -40,7 +40,8 @@ async def exchange_python(url: str) -> int:
             data = os.urandom(size)
             text = ("é√𝄞 " * (size // 10 + 1))[: size // 4]
             third = size // 3
-            for sent in (data, text, [data[:third], b"", data[third:]], [text[:third], text[third:]]):
+            parts = [data[:third], b"", data[third:]], [text[:third], text[third:]]
+            for sent in (data, text, *parts):
                 await ws.send(sent)
                 expected = sent if isinstance(sent, (bytes, str)) else type(sent[0])().join(sent)
                 received = await asyncio.wait_for(ws.recv(), PATIENCE_S)

@@ -21,6 +21,13 @@ PACKAGES = "systemd,systemd-sysv,dbus"
 CAPABILITIES = "CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON"
 SYSTEM_CALLS = "bpf"
 
+ENVIRONMENT = [
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL=C.UTF-8",
+    "DEBIAN_FRONTEND=noninteractive",
+    "SYSTEMD_PAGER=",
+]
+
 BOOT_S = 60
 STOP_S = 20
 
@@ -105,8 +112,7 @@ class Container:
     def run(self, command: str, check: bool = True) -> str:
         """What a shell command prints inside, stderr included; fails if it does, unless told."""
         done = subprocess.run(
-            ["nsenter", "-t", str(self.init), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-             "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "SYSTEMD_PAGER=", "sh", "-c", command],
+            ["nsenter", "-t", str(self.init), "-a", "env", "-i", *ENVIRONMENT, "sh", "-c", command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         if self.verbose:

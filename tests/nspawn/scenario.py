@@ -105,7 +105,7 @@ class Scenario:
         assert exposure <= MAX_EXPOSURE, report
 
     async def step_python(self):
-        """a Python client's messages of all kinds come back, and its connection starts the daemon"""
+        """a Python client's connection starts the daemon; its messages of all kinds come back"""
         self.expect(SERVICE, "inactive")
         self.figure("messages echoed to Python", await exchange_python(self.url("echo")))
         self.expect(SERVICE, "active")
@@ -115,7 +115,7 @@ class Scenario:
         self.figure("messages echoed to Node", exchange_node(self.node, self.url("echo")))
 
     async def step_sandbox(self):
-        """the sandbox is in force: no capability, no network, no writable file, none executable"""
+        """the sandbox is in force: no capability, no network of its own, nothing writable"""
         pid = self.show(SERVICE, "MainPID")
         status = dict(re.findall(r"^(\w+):\s*(.*)$", self.run(f"cat /proc/{pid}/status"), re.M))
         for field in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -151,7 +151,8 @@ class Scenario:
             sock.sendall(b"\x81\x01x")
             close = sock.recv(4)
             assert (close[0], close[2:]) == (0x88, b"\x03\xea"), close
-        wanted = {"RINGSOCKET_APP": "echo", "RINGSOCKET_WORKER": "0", "RINGSOCKET_PEER": "127.0.0.1"}
+        wanted = {"APP": "echo", "WORKER": "0", "PEER": "127.0.0.1"}
+        wanted = {f"RINGSOCKET_{name}": value for name, value in wanted.items()}
         self.wait("lines with all fields", lambda: wanted.keys() <= self.fields().keys())
         fields = self.fields()
         for name, value in wanted.items():

@@ -251,8 +251,12 @@ fn report_dropped(writer: &mut Writer) {
         return;
     }
     let lost = DROPPED.swap(0, Ordering::Relaxed);
-    let text = format_args!("{lost} log lines were lost: more came than could be written");
-    writer.write(&Record::new(Level::Warning, Fields::default(), text, Location::caller()));
+    writer.write(&Record::new(
+        Level::Warning,
+        Fields::default(),
+        format_args!("{lost} log lines were lost: more came than could be written"),
+        Location::caller(),
+    ));
 }
 
 impl Drop for Logger {
@@ -260,9 +264,12 @@ impl Drop for Logger {
         let sender = SENDER.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(sender);
         if let Err(RecvTimeoutError::Timeout) = self.done.recv_timeout(FLUSH_WAIT) {
-            let text = format_args!("the log did not take its last lines in {FLUSH_WAIT:?}");
-            let here = Location::caller();
-            Writer::stderr().write(&Record::new(Level::Warning, Fields::default(), text, here));
+            Writer::stderr().write(&Record::new(
+                Level::Warning,
+                Fields::default(),
+                format_args!("the log did not take its last lines in {FLUSH_WAIT:?}"),
+                Location::caller(),
+            ));
         }
     }
 }

@@ -22,7 +22,7 @@ use self::supervisor::Supervisor;
 use crate::config::{self, Config, EX_CONFIG, Source, Surroundings};
 use crate::host::api::AppFault;
 use crate::log;
-use crate::sys::signal::{Signal, Signals};
+use crate::sys::signal::{Signal, Signals, die_of_faults};
 use crate::systemd::sockets;
 
 /// Exit status for a fault of the daemon or of the machine (`EX_OSERR`).
@@ -62,6 +62,7 @@ impl std::error::Error for Fatal {}
 /// # Errors
 /// If it cannot start or go on, with the exit status to use.
 pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
+    die_of_faults();
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let around = Surroundings::here(raise_nofile(), apps_dir);
     let loaded = match config::load(source, &around) {

@@ -6,7 +6,8 @@ use std::fmt;
 
 use jsonc_parser::ast::{self, ObjectProp};
 use jsonc_parser::common::{Range, Ranged};
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::tokens::Token;
+use jsonc_parser::{CollectOptions, ParseOptions, Scanner, parse_to_ast};
 use serde_json::{Map, Number, Value};
 
 use super::error::{Issue, Place, Report, Severity, nearest};
@@ -95,6 +96,11 @@ impl<'t> Findings<'t> {
     /// reported the result is only good for finding more of them.
     pub(super) fn parse(source: &str, text: &'t str) -> (Self, raw::Root) {
         let mut findings = Findings { text, ..Findings::without_file(source) };
+        if let Err((range, what)) = check_tokens(text) {
+            let what = format!("this is not JSON: {what}");
+            findings.push(Severity::Error, Some(range), what, Some(SYNTAX_HINT.into()));
+            return (findings, raw::Root::default());
+        }
         let ast = match parse_to_ast(text, &CollectOptions::default(), &SYNTAX) {
             Ok(parsed) => parsed.value,
             Err(error) => {
@@ -291,14 +297,37 @@ const SYNTAX: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
     allow_loose_object_property_names: false,
-    allow_missing_commas: false,
-    allow_single_quoted_strings: false,
-    allow_hexadecimal_numbers: false,
-    allow_unary_plus_numbers: false,
-    allow_bare_decimal_point_numbers: false,
-    allow_non_finite_numbers: false,
-    allow_extended_string_escapes: false,
 };
+
+/// Objects and arrays within each other. The deepest key has 5.
+const DEPTH_MAX: usize = 32;
+
+/// Refuses what the parser would let pass: a missing comma, and a depth that would exhaust the stack.
+fn check_tokens(text: &str) -> Result<(), (Range, &'static str)> {
+    let mut scanner = Scanner::new(text);
+    // Where the last token ended, if it was a value or the end of one.
+    let (mut depth, mut value_end) = (0usize, None);
+    // The parser says what is wrong with a token that cannot be read.
+    while let Ok(Some(token)) = scanner.scan() {
+        let range = Range::new(scanner.token_start(), scanner.token_end());
+        let (opens, closes) = match token {
+            Token::CommentLine(_) | Token::CommentBlock(_) => continue,
+            Token::OpenBrace | Token::OpenBracket => (true, false),
+            Token::CloseBrace | Token::CloseBracket => (false, true),
+            _ => (false, false),
+        };
+        let is_mark = matches!(token, Token::Comma | Token::Colon);
+        if let (Some(end), false, false) = (value_end, is_mark, closes) {
+            return Err((Range::new(end, end), "expected comma"));
+        }
+        depth = if closes { depth.saturating_sub(1) } else { depth + usize::from(opens) };
+        if depth > DEPTH_MAX {
+            return Err((range, "too many objects or arrays within each other"));
+        }
+        value_end = (!is_mark && !opens).then_some(range.end);
+    }
+    Ok(())
+}
 
 const SYNTAX_HINT: &str = "names and strings stand in double quotes, and a comma stands between \
                            the parts of an object or an array";

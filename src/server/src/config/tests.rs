@@ -7,6 +7,7 @@ use super::*;
 
 mod bad_files;
 mod check;
+mod example;
 mod folder;
 
 /// A folder of a test, removed with it.

@@ -116,8 +116,7 @@ fn a_limited_event_says_how_often_it_was_passed_over() {
     let logger = start_with(Writer::Plain(Box::new(gate.clone()))).unwrap();
     let limiter = Limiter::new(2, 3600);
     for number in 0..5 {
-        let text = format_args!("log-test {number}");
-        limited(&limiter, Level::Warning, Fields::default(), text);
+        limited(&limiter, Level::Warning, Fields::default(), format_args!("log-test {number}"));
     }
     drop(logger);
     assert_eq!(gate.lines(), ["warning: log-test 0", "warning: log-test 1"]);

@@ -115,7 +115,7 @@ impl<N: Net> Worker<N> {
                     let (peer, stall) = (peer.address, self.shared.policy.write_stall);
                     count(&self.counters().too_slow);
                     log::limited!(
-                        Level::Info,
+                        Level::Notice,
                         worker: self.index,
                         peer: peer,
                         "dropped: it took nothing for {stall:?} (write_stall_wait)"

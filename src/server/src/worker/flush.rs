@@ -126,7 +126,7 @@ impl<N: Net> Worker<N> {
         let limit = self.shared.policy.max_backpressure;
         let Some(peer) = self.peers.get_mut(slot) else { return };
         log::limited!(
-            Level::Info,
+            Level::Notice,
             worker: self.index,
             peer: peer.address,
             "closed with 1013: {limit} bytes wait for it (max_backpressure)"
