@@ -13,5 +13,6 @@ mod echo;
 mod faults;
 mod handshake;
 mod pages;
+mod review;
 mod sockets;
 mod stop;

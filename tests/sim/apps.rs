@@ -13,6 +13,8 @@ pub(crate) struct Seen {
     /// Whether each client is open.
     clients: HashMap<ClientId, bool>,
     pub(crate) messages: usize,
+    /// Callbacks until the app fails.
+    pub(crate) fails_after: Option<usize>,
 }
 
 impl Seen {
@@ -27,7 +29,15 @@ thread_local! {
 }
 
 fn see(change: impl FnOnce(&mut Seen)) {
-    SEEN.with_borrow_mut(change);
+    SEEN.with_borrow_mut(|seen| {
+        if let Some(left) = &mut seen.fails_after {
+            if *left == 0 {
+                std::panic::panic_any("the app was to fail now");
+            }
+            *left -= 1;
+        }
+        change(seen);
+    });
 }
 
 fn opened(client: ClientId) {
@@ -45,7 +55,23 @@ fn closed(client: ClientId) {
     see(|seen| assert_eq!(seen.clients.insert(client, false), Some(true), "closed: {client:?}"));
 }
 
-/// Sends each message back.
+/// A text that needs no answer. It is sent so often in a row that a ring overflows.
+pub(crate) fn noise() -> String {
+    "n".repeat(7000)
+}
+
+/// How often.
+pub(crate) const NOISE_C: usize = 12;
+
+/// Before some messages much is sent, while their sender has nothing to say.
+fn make_noise(cx: &mut Context<'_>, client: ClientId, bytes: &[u8]) {
+    if bytes.get(4).is_some_and(|seq| seq % 8 == 3) {
+        let noise = noise();
+        (0..NOISE_C).for_each(|_| cx.to(client).text(&noise));
+    }
+}
+
+/// Sends each binary message back.
 struct Echo;
 
 impl App for Echo {
@@ -60,7 +86,41 @@ impl App for Echo {
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         read(client);
+        let Message::Binary(bytes) = message else { return };
+        make_noise(cx, client, bytes);
         cx.to(client).send(message);
+    }
+
+    fn close(&mut self, _: &mut Context<'_>, client: ClientId, _: Close<'_>) {
+        closed(client);
+    }
+}
+
+/// The number of the message that [`Closing`] ends each conversation with.
+pub(crate) const LAST: usize = 7;
+
+/// Sends each message back, and closes the client after one of them.
+struct Closing;
+
+impl App for Closing {
+    fn init(_: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+        Ok(Self)
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+        opened(client);
+        cx.to(client).text("welcome");
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+        read(client);
+        let Message::Binary(bytes) = message else { return };
+        make_noise(cx, client, bytes);
+        cx.to(client).send(message);
+        if bytes.get(4..8) == Some(&(LAST as u32).to_ne_bytes()) {
+            cx.close(client, 4000, "that is enough");
+            cx.to(client).text("nothing follows a Close");
+        }
     }
 
     fn close(&mut self, _: &mut Context<'_>, client: ClientId, _: Close<'_>) {
@@ -83,7 +143,9 @@ impl App for Broadcast {
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         read(client);
-        cx.to_all().send(message);
+        if matches!(message, Message::Binary(_)) {
+            cx.to_all().send(message);
+        }
     }
 
     fn close(&mut self, _: &mut Context<'_>, client: ClientId, _: Close<'_>) {
@@ -93,3 +155,4 @@ impl App for Broadcast {
 
 pub(crate) static ECHO: abi::App = ringsocket_app::__private::vtable::<Echo>();
 pub(crate) static BROADCAST: abi::App = ringsocket_app::__private::vtable::<Broadcast>();
+pub(crate) static CLOSING: abi::App = ringsocket_app::__private::vtable::<Closing>();

@@ -1,5 +1,6 @@
 //! A simulated client: connects, sends, and checks every byte that comes back.
 
+use crate::apps::{NOISE_C, noise};
 use crate::network::Network;
 use crate::rng::Rng;
 
@@ -27,6 +28,19 @@ fn payload(sender: usize, seq: usize, len: usize) -> Vec<u8> {
     [head, bytes].concat()
 }
 
+/// How the connection of a good client may end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ends {
+    /// As it wants: with 1000, after all that it was to see.
+    Own,
+    /// The app closes it with 4000 once it has sent back the message of this number.
+    ByApp(usize),
+    /// So, or the app fails, before or after the upgrade.
+    AppFails,
+    /// So, or the server stops, before or after the upgrade.
+    ServerStops,
+}
+
 /// A client.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -43,6 +57,7 @@ pub(crate) struct Client {
     pub(crate) is_over: bool,
     sent_close: bool,
     got_close: Option<u16>,
+    ends: Ends,
     /// Messages to send in all, sent, and seen of each sender.
     message_c: usize,
     sent_c: usize,
@@ -73,6 +88,7 @@ impl Client {
             is_over: false,
             sent_close: false,
             got_close: None,
+            ends: plan.ends,
             message_c: if is_good { plan.message_c } else { usize::MAX },
             sent_c: 0,
             seen: vec![0; plan.client_c],
@@ -104,26 +120,50 @@ impl Client {
         } else if self.is_welcome && !self.sent_close && may_send {
             self.say(network, sender_c);
         }
-        if self.manner != Manner::Deaf || !self.is_welcome {
+        if self.is_listening() {
             self.listen(network);
         }
         self.misbehave(network);
     }
 
+    fn is_listening(&self) -> bool {
+        self.manner != Manner::Deaf || !self.is_welcome
+    }
+
+    /// Whether a step would do something, chance aside.
+    pub(crate) fn can_act(&self, network: &Network, may_send: bool, sender_c: usize) -> bool {
+        if self.is_over {
+            return false;
+        }
+        let has_to_say = self.is_welcome
+            && !self.sent_close
+            && may_send
+            && (self.is_satisfied(sender_c) || self.may_say_more());
+        let can_send = !self.outgoing.is_empty() && network.client_can_send(self.link);
+        let can_receive = self.is_listening() && network.client_can_receive(self.link);
+        let is_left = self.manner == Manner::Deaf && network.is_closed(self.link);
+        can_send || self.outgoing.is_empty() && has_to_say || can_receive || is_left
+    }
+
+    fn may_say_more(&self) -> bool {
+        self.sent_c < self.message_c && self.sent_c < self.seen[self.index] + self.window
+    }
+
     fn say(&mut self, network: &mut Network, sender_c: usize) {
-        let slowest = if self.hears_all { self.seen[..sender_c].iter().min() } else { None };
-        let seen = self.seen[self.index];
         if self.is_satisfied(sender_c) {
             self.frame(8, true, &[&1000u16.to_be_bytes()[..], b"done"].concat());
             self.sent_close = true;
         } else if self.manner == Manner::Babbles && self.rng.once_in(20) {
             let junk: Vec<u8> = (0..50).map(|_| self.rng.next() as u8).collect();
             network.client_send(self.link, &junk);
-        } else if self.sent_c < self.message_c && self.sent_c < seen + self.window {
-            let _ = slowest;
+        } else if self.may_say_more() {
             let size = self.rng.size(self.max_size);
             let payload = payload(self.index, self.sent_c, size);
             self.sent_c += 1;
+            if self.manner == Manner::Good && self.rng.once_in(8) {
+                let noise = noise();
+                (0..NOISE_C).for_each(|_| self.frame(1, true, noise.as_bytes()));
+            }
             self.message(&payload);
         }
     }
@@ -168,7 +208,7 @@ impl Client {
             self.is_over = true;
             network.client_finish(self.link);
             if self.manner == Manner::Good {
-                assert_eq!(self.got_close, Some(1000), "client {}: no farewell", self.index);
+                self.check_end();
             }
             return;
         };
@@ -177,6 +217,10 @@ impl Client {
             let end = self.incoming.windows(4).position(|window| window == b"\r\n\r\n");
             let Some(end) = end else { return };
             let head = String::from_utf8_lossy(&self.incoming[..end]).into_owned();
+            if head.starts_with("HTTP/1.1 503 ") && self.may_be_refused() {
+                self.is_over = true;
+                return network.client_finish(self.link);
+            }
             assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
             self.incoming.drain(..end + 4);
             self.is_upgraded = true;
@@ -184,17 +228,45 @@ impl Client {
         while let Some((opcode, payload)) = self.next_frame() {
             assert_eq!(self.got_close, None, "client {}: a frame after Close", self.index);
             match opcode {
+                // What it sent may have been frames by chance.
+                1 | 2 | 10 if self.manner == Manner::Babbles && self.is_welcome => {}
+                1 if self.is_welcome => assert!(payload == noise().as_bytes(), "other noise"),
                 1 => {
                     assert_eq!(payload, b"welcome");
-                    assert!(!self.is_welcome, "welcome twice");
                     self.is_welcome = true;
                 }
                 2 => self.check(&payload),
-                8 => self.got_close = Some(u16::from_be_bytes([payload[0], payload[1]])),
+                8 => self.closed(&payload),
                 10 => assert_eq!(payload, b"are you there?"),
                 _ => panic!("opcode {opcode}"),
             }
         }
+    }
+
+    fn may_be_refused(&self) -> bool {
+        matches!(self.ends, Ends::AppFails | Ends::ServerStops)
+    }
+
+    /// A Close frame has come, which is answered unless it is an answer itself.
+    fn closed(&mut self, payload: &[u8]) {
+        self.got_close = Some(u16::from_be_bytes([payload[0], payload[1]]));
+        if !self.sent_close {
+            self.frame(8, true, &payload[..2]);
+            self.sent_close = true;
+        }
+    }
+
+    /// The stream has ended: it must have ended as it may.
+    fn check_end(&self) {
+        assert!(self.incoming.is_empty(), "client {}: ended within a frame", self.index);
+        let (end, index) = (self.got_close, self.index);
+        let is_right = match self.ends {
+            Ends::Own => end == Some(1000),
+            Ends::ByApp(last) => end == Some(4000) && self.seen[self.index] == last + 1,
+            Ends::AppFails => matches!(end, Some(1000 | 1011)) || !self.is_upgraded,
+            Ends::ServerStops => matches!(end, Some(1000 | 1001)) || !self.is_upgraded,
+        };
+        assert!(is_right, "client {index}: ended with {end:?}; {self:?}");
     }
 
     fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
@@ -226,11 +298,18 @@ impl Client {
         self.seen[sender] += 1;
     }
 
+    /// Breaks the connection.
+    pub(crate) fn give_up(&mut self, network: &mut Network) {
+        network.client_reset(self.link);
+        self.is_over = true;
+    }
+
     fn misbehave(&mut self, network: &mut Network) {
         let is_time = self.is_welcome && self.rng.once_in(60);
         match self.manner {
             Manner::Resets if is_time => network.client_reset(self.link),
             Manner::Leaves if is_time => network.client_finish(self.link),
+            Manner::Deaf if network.is_closed(self.link) => {}
             Manner::Deaf if is_time && self.rng.once_in(8) => network.client_reset(self.link),
             Manner::Babbles if self.got_close.is_some() => network.client_finish(self.link),
             _ => return,
@@ -248,4 +327,5 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     pub(crate) max_size: usize,
     pub(crate) hears_all: bool,
+    pub(crate) ends: Ends,
 }

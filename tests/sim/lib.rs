@@ -10,6 +10,7 @@ mod apps;
 mod client;
 mod network;
 mod rng;
+mod setup;
 mod world;
 
 pub use self::world::{Report, Scenario, run};
@@ -27,17 +28,36 @@ mod tests {
 
     #[test]
     fn echo() {
-        seeds(Scenario::Echo, 40);
+        seeds(Scenario::Echo, 20);
     }
 
     #[test]
     fn broadcast() {
-        seeds(Scenario::Broadcast, 40);
+        seeds(Scenario::Broadcast, 20);
     }
 
     #[test]
     fn hostile_clients_beside_good_ones() {
-        seeds(Scenario::Hostile, 40);
+        seeds(Scenario::Hostile, 20);
+    }
+
+    #[test]
+    fn an_app_that_closes_its_clients() {
+        seeds(Scenario::Closing, 20);
+    }
+
+    #[test]
+    fn an_app_that_fails() {
+        for seed in 0..40 {
+            run(Scenario::Failing, seed);
+        }
+    }
+
+    #[test]
+    fn a_stop_at_any_moment() {
+        for seed in 0..40 {
+            run(Scenario::Stopping, seed);
+        }
     }
 
     #[test]

@@ -23,16 +23,15 @@ enum Which {
     Echo,
     Broadcast,
     Hostile,
+    Closing,
+    Failing,
+    Stopping,
 }
 
 fn main() {
     let line = Line::parse();
-    for (which, scenario) in [
-        (Which::Echo, Scenario::Echo),
-        (Which::Broadcast, Scenario::Broadcast),
-        (Which::Hostile, Scenario::Hostile),
-    ] {
-        if line.scenario.is_some_and(|only| only as u8 != which as u8) {
+    for scenario in Scenario::ALL {
+        if line.scenario.is_some_and(|only| only as u8 != scenario as u8) {
             continue;
         }
         let (mut messages, mut steps) = (0, 0);

@@ -5,9 +5,11 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringsocket::message::PeerAddress;
+use ringsocket::waker::Waker;
 use ringsocket::worker::net::{Accepted, Net, Ready, Token};
 use ringsocket_proto::Millis;
 
@@ -71,6 +73,8 @@ pub(crate) struct Network {
     queues: Vec<VecDeque<usize>>,
     /// Events that wait to be taken, by worker.
     events: Vec<VecDeque<Ready>>,
+    /// Which workers accept connections.
+    is_listening: Vec<bool>,
     rng: Rng,
 }
 
@@ -82,6 +86,7 @@ impl Network {
             links: Vec::new(),
             queues: vec![VecDeque::new(); worker_c],
             events: vec![VecDeque::new(); worker_c],
+            is_listening: vec![false; worker_c],
             rng: Rng::new(seed),
         }))
     }
@@ -111,6 +116,46 @@ impl Network {
             let event = Ready::Socket { token, readable, writable, hangup };
             self.events[worker].push_back(event);
         }
+    }
+
+    /// Whether a worker has an event that would end its sleep.
+    pub(crate) fn has_event(&self, worker: usize) -> bool {
+        !self.events[worker].is_empty()
+            || self.is_listening[worker] && !self.queues[worker].is_empty()
+    }
+
+    /// A worker has ended: its listening socket is closed, and the kernel resets those in its queue.
+    pub(crate) fn end_worker(&mut self, worker: usize) {
+        for id in self.queues[worker].drain(..) {
+            self.links[id].is_closed = true;
+        }
+        self.events[worker].clear();
+    }
+
+    /// Whether bytes are on their way to anybody who is still there.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.links.iter().any(|link| {
+            let up = link.to_server.bytes.len() > link.to_server.arrived;
+            up && !link.is_closed || link.to_client.bytes.len() > link.to_client.arrived
+        })
+    }
+
+    /// Whether there is room for what the client would send.
+    pub(crate) fn client_can_send(&self, id: usize) -> bool {
+        let link = &self.links[id];
+        link.is_closed || link.to_server.bytes.len() < link.to_server.capacity
+    }
+
+    /// Whether the client would receive something now, if only the end.
+    pub(crate) fn client_can_receive(&self, id: usize) -> bool {
+        let link = &self.links[id];
+        let is_over = link.to_client.is_finished || link.is_closed;
+        link.to_client.arrived > 0 || is_over && link.to_client.bytes.is_empty()
+    }
+
+    /// Whether the server has closed the connection.
+    pub(crate) fn is_closed(&self, id: usize) -> bool {
+        self.links[id].is_closed
     }
 
     /// Lets some of the bytes on their way arrive.
@@ -184,8 +229,16 @@ pub(crate) struct Socket {
 }
 
 impl Drop for Socket {
+    /// A socket closed while something received in it is unread sends a reset, by which what has
+    /// not arrived is lost.
     fn drop(&mut self) {
-        self.network.borrow_mut().links[self.id].is_closed = true;
+        let link = &mut self.network.borrow_mut().links[self.id];
+        link.is_closed = true;
+        if !link.to_server.bytes.is_empty() {
+            link.to_server.bytes.clear();
+            link.to_server.arrived = 0;
+            link.to_client.bytes.truncate(link.to_client.arrived);
+        }
     }
 }
 
@@ -194,19 +247,38 @@ impl Drop for Socket {
 pub(crate) struct SimNet {
     pub(crate) worker: usize,
     pub(crate) network: Shared,
-    pub(crate) is_listening: bool,
+    /// What ends its sleep, in place of an eventfd.
+    pub(crate) waker: Arc<Waker>,
+}
+
+impl SimNet {
+    /// Lets the app move now and then, in the middle of the worker's turn.
+    fn interlude(&self) {
+        let is_time = self.network.borrow_mut().rng.once_in(4);
+        if is_time {
+            world::step_app_amid_a_turn();
+        }
+    }
 }
 
 impl Net for SimNet {
     type Socket = Socket;
 
     fn now(&self) -> Millis {
+        self.interlude();
         Millis(world::now().as_millis() as u64)
     }
 
-    fn wait(&mut self, _: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    /// Fails in place of sleeping; `world` then knows that the worker sleeps, and until when.
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.interlude();
         let mut network = self.network.borrow_mut();
-        if self.is_listening && !network.queues[self.worker].is_empty() {
+        let is_woken = world::is_woken() || !self.waker.sleeper().is_asleep();
+        if timeout != Some(Duration::ZERO) && !is_woken && !network.has_event(self.worker) {
+            world::fall_asleep(self.worker, timeout);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if network.is_listening[self.worker] && !network.queues[self.worker].is_empty() {
             ready.push(Ready::Listener(0));
         }
         let waiting = network.events[self.worker].len();
@@ -219,6 +291,7 @@ impl Net for SimNet {
     }
 
     fn accept(&mut self, _: usize) -> io::Result<Option<Accepted<Socket>>> {
+        self.interlude();
         let mut network = self.network.borrow_mut();
         if network.rng.once_in(40) {
             return Err(io::Error::from_raw_os_error(24)); // EMFILE
@@ -229,7 +302,7 @@ impl Net for SimNet {
     }
 
     fn listen(&mut self, on: bool) {
-        self.is_listening = on;
+        self.network.borrow_mut().is_listening[self.worker] = on;
     }
 
     fn watch(&mut self, socket: &Socket, token: Token) -> io::Result<()> {
@@ -241,6 +314,7 @@ impl Net for SimNet {
     }
 
     fn receive(&mut self, socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interlude();
         let mut network = self.network.borrow_mut();
         let link = &mut network.links[socket.id];
         if link.is_reset {
@@ -252,6 +326,7 @@ impl Net for SimNet {
     }
 
     fn send(&mut self, socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.interlude();
         let mut network = self.network.borrow_mut();
         let Network { links, rng, .. } = &mut *network;
         let link = &mut links[socket.id];

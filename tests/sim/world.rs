@@ -1,30 +1,28 @@
 //! One run: workers, apps and clients take their steps in an order that the seed decides.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringsocket::host::api::Instance;
 use ringsocket::host::app_loop::{self, AppLoop};
-use ringsocket::host::context::{Context, Facts};
-use ringsocket::host::library::Callbacks;
-use ringsocket::host::outlets::{Outlet, Outlets};
-use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
-use ringsocket::worker::to_app::ToApp;
-use ringsocket::worker::{Counters, Policy, Shared, Turn, Worker};
-use ringsocket_proto::upgrade::Endpoint;
-use ringsocket_ring::ring;
+use ringsocket::worker::{Shared, Turn, Worker};
 
-use crate::apps::{BROADCAST, ECHO, SEEN};
+use crate::apps::SEEN;
 use crate::client::{Client, Manner, Plan};
 use crate::network::{self, Network, SimNet};
 use crate::rng::Rng;
+use crate::setup;
 
 /// Steps after which a run that is not over counts as hung.
-const STEPS_MAX: usize = 20_000_000;
+const STEPS_MAX: usize = 2_000_000;
+
+/// After so many steps that did nothing, it is looked whether anything can happen at all.
+const IDLE_STEPS: usize = 40;
+
+/// No good client may wait for a time-out longer than this one, that of a pause in accepting.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +33,22 @@ pub enum Scenario {
     Broadcast,
     /// As [`Scenario::Echo`], beside clients of bad manners.
     Hostile,
+    /// The app closes each client after some messages.
+    Closing,
+    /// The app fails at some moment.
+    Failing,
+    /// As [`Scenario::Hostile`], and the server stops at some moment.
+    Stopping,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Echo, Self::Broadcast, Self::Hostile, Self::Closing, Self::Failing, Self::Stopping];
+
+    pub(crate) fn has_bad_clients(self) -> bool {
+        matches!(self, Self::Hostile | Self::Stopping)
+    }
 }
 
 /// What a run has shown. A failed one panics instead.
@@ -46,32 +60,121 @@ pub struct Report {
     pub steps: usize,
 }
 
+/// A worker and its sleep.
+pub(crate) struct WorkerSide {
+    /// `None` once it has ended.
+    pub(crate) worker: Option<Worker<SimNet>>,
+    pub(crate) waker: Arc<Waker>,
+    pub(crate) is_asleep: bool,
+    /// When its sleep ends by itself.
+    pub(crate) until: Option<Duration>,
+}
+
 /// What is outside the app, so that it can go on while the app waits.
 struct Outside {
-    workers: Vec<Option<Worker<SimNet>>>,
+    workers: Vec<WorkerSide>,
     clients: Vec<Client>,
     network: network::Shared,
     rng: Rng,
     plan: Plan,
+    shared: Arc<Shared>,
+    /// When the server is told to stop, in steps, if that is not after the last client has gone.
+    stop_at: Option<usize>,
     steps: usize,
+    /// Steps in a row that did nothing.
+    idle: usize,
+}
+
+/// The app and its sleep.
+pub(crate) struct AppSide {
+    /// `None` once it has ended.
+    pub(crate) app: Option<AppLoop>,
+    pub(crate) waker: Arc<Waker>,
+    pub(crate) is_asleep: bool,
 }
 
 thread_local! {
     static OUTSIDE: RefCell<Option<Outside>> = const { RefCell::new(None) };
+    static APP: RefCell<Option<AppSide>> = const { RefCell::new(None) };
+    /// The waker of an app that sleeps in the middle of its turn.
+    static APP_WAKER: RefCell<Option<Arc<Waker>>> = const { RefCell::new(None) };
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// The rings outwards take all that can be under way, so that the app never waits: then it may
+    /// move in the middle of a worker's turn.
+    static IS_ROOMY: Cell<bool> = const { Cell::new(false) };
+    /// The last worker that would have slept, and for how long.
+    static ASLEEP: Cell<Option<(usize, Option<Duration>)>> = const { Cell::new(None) };
+    /// What [`is_woken`] says.
+    static IS_SPURIOUS: Cell<bool> = const { Cell::new(false) };
 }
 
 pub(crate) fn now() -> Duration {
     NOW.get()
 }
 
-/// One step of something outside the app.
-fn step_outside() {
-    OUTSIDE.with_borrow_mut(|outside| {
-        if let Some(outside) = outside {
-            outside.step();
+/// A worker would sleep now.
+pub(crate) fn fall_asleep(worker: usize, timeout: Option<Duration>) {
+    ASLEEP.set(Some((worker, timeout)));
+}
+
+/// Whether the sleep of the worker whose turn it is ends at once: something has woken it, or for no
+/// reason.
+pub(crate) fn is_woken() -> bool {
+    IS_SPURIOUS.get()
+}
+
+/// The app takes a turn in the middle of a worker's.
+pub(crate) fn step_app_amid_a_turn() {
+    if IS_ROOMY.get() {
+        step_app();
+    }
+}
+
+/// The app takes a turn, unless it sleeps or is in the middle of one. False if nothing was done.
+fn step_app() -> bool {
+    APP.with(|side| {
+        // Whoever finds it borrowed is called by the app itself, in its sleep.
+        let Ok(mut side) = side.try_borrow_mut() else { return false };
+        let Some(side) = side.as_mut() else { return false };
+        side.step()
+    })
+}
+
+impl AppSide {
+    /// What `host::thread` does, with a sleep that does not block.
+    fn step(&mut self) -> bool {
+        let Some(app) = &mut self.app else { return false };
+        if self.is_asleep && self.waker.sleeper().is_asleep() {
+            return false;
         }
-    });
+        self.waker.sleeper().retract();
+        self.is_asleep = false;
+        match app.turn() {
+            app_loop::Turn::Busy => {}
+            app_loop::Turn::Over => self.app = None,
+            app_loop::Turn::Idle(_) => {
+                self.waker.sleeper().announce();
+                self.is_asleep = !app.has_news();
+                if !self.is_asleep {
+                    self.waker.sleeper().retract();
+                }
+            }
+        }
+        true
+    }
+}
+
+fn is_app_over() -> bool {
+    APP.with_borrow(|side| side.as_ref().is_some_and(|side| side.app.is_none()))
+}
+
+/// The app sleeps in the middle of its turn: the others go on until one of them wakes it.
+pub(crate) fn until_the_app_is_woken() {
+    assert!(!IS_ROOMY.get(), "a ring that has room for everything was full");
+    let waker = APP_WAKER.with_borrow(Clone::clone).expect("a run is on");
+    while waker.sleeper().is_asleep() {
+        with_outside(Outside::step);
+    }
 }
 
 impl Outside {
@@ -81,28 +184,125 @@ impl Outside {
         if self.rng.once_in(200) {
             NOW.set(now() + Duration::from_millis(self.rng.below(5) as u64));
         }
-        match self.rng.below(4) {
+        if self.stop_at.is_some_and(|at| self.steps >= at) {
+            self.stop();
+        }
+        let has_done = match self.rng.below(4) {
             0 => {
                 let worker = self.rng.below(self.workers.len());
-                self.turn(worker);
+                self.turn(worker)
             }
-            1 => self.network.borrow_mut().step(),
-            _ => {
-                let is_good = |client: &&Client| client.manner == Manner::Good;
-                let everybody = self.clients.iter().filter(is_good).all(Client::is_ready);
-                let may_send = everybody || !self.plan.hears_all;
-                let index = self.rng.below(self.clients.len());
+            1 => {
                 let mut network = self.network.borrow_mut();
-                self.clients[index].step(&mut network, may_send, self.plan.client_c);
+                network.step();
+                network.is_moving()
             }
+            _ => self.step_client(),
+        };
+        self.idle = if has_done { 0 } else { self.idle + 1 };
+        if self.idle > IDLE_STEPS {
+            self.look_for_a_stall();
         }
     }
 
-    fn turn(&mut self, index: usize) {
-        if let Some(worker) = &mut self.workers[index] {
-            if worker.turn().expect("the simulation does not fail") == Turn::Over {
-                self.workers[index] = None;
+    fn stop(&mut self) {
+        self.stop_at = None;
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.workers.iter().for_each(|side| side.waker.wake());
+    }
+
+    fn may_send(&self) -> bool {
+        let mut good = self.clients.iter().filter(|client| client.manner == Manner::Good);
+        !self.plan.hears_all || good.all(Client::is_ready)
+    }
+
+    fn step_client(&mut self) -> bool {
+        let may_send = self.may_send();
+        let index = self.rng.below(self.clients.len());
+        let mut network = self.network.borrow_mut();
+        let client = &mut self.clients[index];
+        let could = client.can_act(&network, may_send, self.plan.client_c);
+        client.step(&mut network, may_send, self.plan.client_c);
+        could
+    }
+
+    /// A worker takes its turn, if anything wakes it or, rarely, if nothing does.
+    fn turn(&mut self, index: usize) -> bool {
+        let is_spurious = self.idle == 0 && self.rng.once_in(100);
+        let side = &mut self.workers[index];
+        let Some(worker) = &mut side.worker else { return false };
+        let is_due = side.until.is_some_and(|at| at <= now());
+        let is_woken = !side.waker.sleeper().is_asleep() || is_due || is_spurious;
+        if side.is_asleep && !is_woken && !self.network.borrow().has_event(index) {
+            return false;
+        }
+        IS_SPURIOUS.set(is_spurious || side.is_asleep && is_woken);
+        side.is_asleep = false;
+        match worker.turn() {
+            Ok(Turn::GoOn) => {}
+            Ok(Turn::Over) => {
+                side.worker = None;
+                self.network.borrow_mut().end_worker(index);
             }
+            Err(error) => {
+                let asleep = ASLEEP.take();
+                assert!(asleep.is_some_and(|(worker, _)| worker == index), "{error}");
+                // The turn came back awake, but is still in its sleep, as it has said before.
+                side.waker.sleeper().announce();
+                side.is_asleep = true;
+                side.until = asleep.and_then(|(_, timeout)| timeout).map(|wait| now() + wait);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Nothing has happened for a while. If nothing can happen, time passes until something does;
+    /// if that would have a good client wait, it was forgotten.
+    fn look_for_a_stall(&mut self) {
+        self.idle = 0;
+        let may_send = self.may_send();
+        let is_worker_awake = |(index, side): (usize, &WorkerSide)| {
+            side.worker.is_some()
+                && (!side.is_asleep
+                    || !side.waker.sleeper().is_asleep()
+                    || side.until.is_some_and(|at| at <= now())
+                    || self.network.borrow().has_event(index))
+        };
+        let can_act =
+            |client: &Client| client.can_act(&self.network.borrow(), may_send, self.plan.client_c);
+        let is_app_awake = APP.with(|side| match side.try_borrow() {
+            // In the middle of a turn: then it sleeps there.
+            Err(_) => false,
+            Ok(side) => side.as_ref().is_some_and(|side| {
+                side.app.is_some() && !(side.is_asleep && side.waker.sleeper().is_asleep())
+            }),
+        });
+        if is_app_awake
+            || self.network.borrow().is_moving()
+            || self.workers.iter().enumerate().any(is_worker_awake)
+            || self.clients.iter().any(can_act)
+        {
+            return;
+        }
+        self.pass_time();
+    }
+
+    /// Everybody sleeps: time passes until somebody wakes.
+    fn pass_time(&mut self) {
+        let asleep = self.workers.iter().filter(|side| side.worker.is_some());
+        let next = asleep.filter_map(|side| side.until).min();
+        let mut left: Vec<_> = self.clients.iter_mut().filter(|client| !client.is_over).collect();
+        let waits = left.iter().any(|client| client.manner == Manner::Good);
+        let limit = if waits { now() + PATIENCE } else { Duration::MAX };
+        match next.filter(|&at| at <= limit) {
+            Some(at) => NOW.set(at),
+            // Nothing has a time limit that only a bad client waits for.
+            None if !waits && !left.is_empty() => {
+                let mut network = self.network.borrow_mut();
+                left.iter_mut().for_each(|client| client.give_up(&mut network));
+            }
+            None => panic!("stalled: {:?}", self.clients),
         }
     }
 
@@ -142,124 +342,62 @@ impl Drop for Announce {
 fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     NOW.set(Duration::ZERO);
     SEEN.take();
+    drop((APP.take(), OUTSIDE.take(), ASLEEP.take()));
     let mut rng = Rng::new(seed);
-    let hears_all = scenario == Scenario::Broadcast;
-    let good_c = if hears_all { 2 + rng.below(4) } else { 2 + rng.below(8) };
-    let plan = Plan {
-        seed,
-        client_c: good_c,
-        message_c: if hears_all { 8 } else { 30 },
-        window: 1 + rng.below(4),
-        max_size: 65_536,
-        hears_all,
-    };
+    let is_roomy = rng.once_in(2);
+    IS_ROOMY.set(is_roomy);
+    let plan = setup::plan(scenario, seed, &mut rng);
     let worker_c = 1 + rng.below(3);
     let network = Network::new(worker_c, rng.next());
-    let (workers, mut app, shared) = build(worker_c, &network, &mut rng, scenario);
-    let mut clients: Vec<_> = (0..good_c)
-        .map(|index| Client::new(index, Manner::Good, &plan, &mut network.borrow_mut()))
-        .collect();
-    if scenario == Scenario::Hostile {
-        let manners = [Manner::Resets, Manner::Leaves, Manner::Babbles, Manner::Deaf];
-        for index in good_c..good_c + 1 + rng.below(6) {
-            let manner = manners[rng.below(manners.len())];
-            let plan = Plan { client_c: index + 1, ..plan.clone() };
-            clients.push(Client::new(index, manner, &plan, &mut network.borrow_mut()));
-        }
+    let (workers, mut app, shared) = setup::build(worker_c, &network, &mut rng, scenario, is_roomy);
+    APP_WAKER.set(Some(Arc::clone(&app.waker)));
+    let clients = setup::clients(scenario, &plan, &mut network.borrow_mut(), &mut rng);
+    let stop_at = (scenario == Scenario::Stopping).then(|| 1 + rng.below(4000));
+    if scenario == Scenario::Failing {
+        let fails_after = Some(rng.below(plan.client_c * plan.message_c));
+        SEEN.with_borrow_mut(|seen| seen.fails_after = fails_after);
     }
-    let network = Rc::clone(&network);
-    OUTSIDE.set(Some(Outside { workers, clients, network, rng: rng.clone(), plan, steps: 0 }));
+    let (steps, idle, shared_too) = (0, 0, Arc::clone(&shared));
+    let outside = rng.clone();
+    OUTSIDE.set(Some(Outside {
+        workers,
+        clients,
+        network,
+        rng: outside,
+        plan,
+        shared: shared_too,
+        stop_at,
+        steps,
+        idle,
+    }));
+    app.app.as_mut().expect("not over yet").init().expect("the apps' init does not fail");
+    APP.set(Some(app));
 
-    app.init().expect("the apps' init does not fail");
-    let mut app_turn = |rng: &mut Rng| match rng.once_in(5) {
-        true => app.turn(),
-        false => app_loop::Turn::Busy,
+    // A slow app is one for which everybody else waits, asleep.
+    let pace = [5, 5, 300][rng.below(3)];
+    let mut step = || {
+        with_outside(Outside::step);
+        if rng.once_in(pace) && step_app() {
+            with_outside(|outside| outside.idle = 0);
+        }
     };
     while !with_outside(|outside| outside.is_over()) {
-        step_outside();
-        app_turn(&mut rng);
+        step();
     }
-    shared.stopping.store(true, Ordering::Relaxed);
-    let mut is_app_over = false;
-    while !(is_app_over && with_outside(|outside| outside.workers.iter().all(Option::is_none))) {
-        step_outside();
-        is_app_over = is_app_over || app_turn(&mut rng) == app_loop::Turn::Over;
+    with_outside(Outside::stop);
+    let have_ended =
+        |outside: &mut Outside| outside.workers.iter().all(|side| side.worker.is_none());
+    while !(is_app_over() && with_outside(have_ended)) {
+        step();
     }
     let outside = OUTSIDE.take().expect("a run is on");
-    drop(outside.workers);
     assert_eq!(outside.network.borrow().open_c(), 0, "connections left open");
     for counters in &shared.counters {
         assert_eq!(counters.connections.load(Ordering::Relaxed), 0, "connections still counted");
     }
     let seen = SEEN.take();
-    assert_eq!(seen.open_c(), 0, "clients whose end the app has not heard of");
+    if scenario != Scenario::Failing {
+        assert_eq!(seen.open_c(), 0, "clients whose end the app has not heard of");
+    }
     Report { messages: seen.messages, steps: outside.steps }
-}
-
-/// Workers and an app with small rings, so that everything that can be full often is.
-fn build(
-    worker_c: usize,
-    network: &network::Shared,
-    rng: &mut Rng,
-    scenario: Scenario,
-) -> (Vec<Option<Worker<SimNet>>>, AppLoop, Arc<Shared>) {
-    let mut site = Site::default();
-    site.endpoints.push(Endpoint {
-        path: "/app".into(),
-        authority: None,
-        allowed_origins: Vec::new(),
-        subprotocols: Vec::new(),
-    });
-    site.routes.push(Route { app: 0, endpoint_id: 1, pages: None });
-    site.entrances.push(Entrance { default_port: 80, pages: None });
-    let shared = Arc::new(Shared {
-        site,
-        policy: policy(scenario),
-        stopping: false.into(),
-        counters: (0..worker_c).map(|_| Counters::default()).collect(),
-    });
-    let app_waker = Arc::new(Waker::simulated(step_outside));
-    let (mut workers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
-    for index in 0..worker_c {
-        let waker = Arc::new(Waker::simulated(|| {}));
-        let make = || ring(64 * 1024).expect("memory for a ring");
-        let (producer, consumer) = make();
-        let to_app = ToApp::new(producer, 70_000 + rng.below(100_000), Arc::clone(&app_waker));
-        inbound.push(consumer);
-        let (producer, consumer) = make();
-        outlets.push(Outlet::new(producer, Arc::clone(&waker)));
-        let net = SimNet { worker: index, network: Rc::clone(network), is_listening: false };
-        let (to_apps, from_apps) = (vec![to_app], vec![consumer]);
-        let shared = Arc::clone(&shared);
-        workers.push(Some(Worker::new(index as u8, net, shared, waker, to_apps, from_apps)));
-    }
-    let outlets = Outlets::new(outlets, 70_000 + rng.below(100_000), app_waker);
-    let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000 };
-    let app = if scenario == Scenario::Broadcast { &BROADCAST } else { &ECHO };
-    let context = Context::new(facts, outlets, now);
-    let app = AppLoop::new(Instance::new(Callbacks::linked(app), context), inbound);
-    (workers, app, shared)
-}
-
-fn policy(scenario: Scenario) -> Policy {
-    let wait = Duration::from_secs(30);
-    Policy {
-        protocol: ringsocket_proto::Limits {
-            head_size: 8192,
-            header_c: 64,
-            message_size: 70_000,
-            chain_size: 80_000,
-            head_wait: wait,
-            close_wait: wait,
-        },
-        // Good clients must not be given up for reading slowly: enough for what they have under way.
-        max_backpressure: if scenario == Scenario::Hostile { 600_000 } else { 4_000_000 },
-        partial_budget: 1_000_000,
-        write_stall: wait,
-        shutdown_wait_http: wait,
-        shutdown_wait_ws: wait,
-        stop: Duration::from_secs(20),
-        max_connections: 100,
-        receive_buffer: 32 * 1024,
-    }
 }

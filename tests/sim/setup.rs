@@ -1,0 +1,145 @@
+//! What a run starts with: workers, app, clients and limits, as the seed decides.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringsocket::host::api::Instance;
+use ringsocket::host::app_loop::AppLoop;
+use ringsocket::host::context::{Context, Facts};
+use ringsocket::host::library::Callbacks;
+use ringsocket::host::outlets::{Outlet, Outlets};
+use ringsocket::site::{Entrance, Route, Site};
+use ringsocket::waker::Waker;
+use ringsocket::worker::to_app::ToApp;
+use ringsocket::worker::{Counters, Policy, Shared, Worker};
+use ringsocket_proto::upgrade::Endpoint;
+use ringsocket_ring::ring;
+
+use crate::apps::{BROADCAST, CLOSING, ECHO, LAST};
+use crate::client::{Client, Ends, Manner, Plan};
+use crate::network::{self, Network, SimNet};
+use crate::rng::Rng;
+use crate::world::{self, AppSide, Scenario, WorkerSide};
+
+/// Bytes of a ring that is often full.
+const SMALL_RING: usize = 64 * 1024;
+
+/// Bytes of a ring that takes all that clients can have under way.
+const ROOMY_RING: usize = 8 << 20;
+
+/// What the good clients of a run do, and how they may end.
+pub(crate) fn plan(scenario: Scenario, seed: u64, rng: &mut Rng) -> Plan {
+    let hears_all = scenario == Scenario::Broadcast;
+    Plan {
+        seed,
+        client_c: if hears_all { 2 + rng.below(4) } else { 2 + rng.below(8) },
+        message_c: if hears_all { 8 } else { 30 },
+        window: 1 + rng.below(4),
+        max_size: 65_536,
+        hears_all,
+        ends: match scenario {
+            Scenario::Echo | Scenario::Broadcast | Scenario::Hostile => Ends::Own,
+            Scenario::Closing => Ends::ByApp(LAST),
+            Scenario::Failing => Ends::AppFails,
+            Scenario::Stopping => Ends::ServerStops,
+        },
+    }
+}
+
+/// Good clients, and perhaps others.
+pub(crate) fn clients(
+    scenario: Scenario,
+    plan: &Plan,
+    network: &mut Network,
+    rng: &mut Rng,
+) -> Vec<Client> {
+    let good = |index| Client::new(index, Manner::Good, plan, network);
+    let mut clients: Vec<_> = (0..plan.client_c).map(good).collect();
+    if scenario.has_bad_clients() {
+        let manners = [Manner::Resets, Manner::Leaves, Manner::Babbles, Manner::Deaf];
+        for index in plan.client_c..plan.client_c + 1 + rng.below(6) {
+            let manner = manners[rng.below(manners.len())];
+            let plan = Plan { client_c: index + 1, ..plan.clone() };
+            clients.push(Client::new(index, manner, &plan, network));
+        }
+    }
+    clients
+}
+
+/// Workers and an app with small rings, so that everything that can be full often is.
+pub(crate) fn build(
+    worker_c: usize,
+    network: &network::Shared,
+    rng: &mut Rng,
+    scenario: Scenario,
+    is_roomy: bool,
+) -> (Vec<WorkerSide>, AppSide, Arc<Shared>) {
+    let mut site = Site::default();
+    site.endpoints.push(Endpoint {
+        path: "/app".into(),
+        authority: None,
+        allowed_origins: Vec::new(),
+        subprotocols: Vec::new(),
+    });
+    site.routes.push(Route { app: 0, endpoint_id: 1, pages: None });
+    site.entrances.push(Entrance { default_port: 80, pages: None });
+    let shared = Arc::new(Shared {
+        site,
+        policy: policy(scenario),
+        stopping: false.into(),
+        counters: (0..worker_c).map(|_| Counters::default()).collect(),
+    });
+    let app_waker = Arc::new(Waker::simulated(world::until_the_app_is_woken));
+    let budget = if is_roomy { 16 << 20 } else { 70_000 + rng.below(100_000) };
+    let outward = if is_roomy { ROOMY_RING } else { SMALL_RING };
+    let (mut workers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
+    for index in 0..worker_c {
+        let waker = Arc::new(Waker::simulated(|| {}));
+        let (producer, consumer) = ring(SMALL_RING).expect("memory for a ring");
+        let to_app = ToApp::new(producer, 70_000 + rng.below(100_000), Arc::clone(&app_waker));
+        inbound.push(consumer);
+        let (producer, consumer) = ring(outward).expect("memory for a ring");
+        outlets.push(Outlet::new(producer, Arc::clone(&waker)));
+        let (network, own) = (Rc::clone(network), Arc::clone(&waker));
+        let net = SimNet { worker: index, network, waker: own };
+        let (to_apps, from_apps) = (vec![to_app], vec![consumer]);
+        let shared = Arc::clone(&shared);
+        let own = Arc::clone(&waker);
+        let worker = Worker::new(index as u8, net, shared, own, to_apps, from_apps);
+        workers.push(WorkerSide { worker: Some(worker), waker, is_asleep: false, until: None });
+    }
+    let outlets = Outlets::new(outlets, budget, Arc::clone(&app_waker));
+    let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000 };
+    let app = match scenario {
+        Scenario::Broadcast => &BROADCAST,
+        Scenario::Closing => &CLOSING,
+        _ => &ECHO,
+    };
+    let context = Context::new(facts, outlets, world::now);
+    let app = AppLoop::new(Instance::new(Callbacks::linked(app), context), inbound);
+    (workers, AppSide { app: Some(app), waker: app_waker, is_asleep: false }, shared)
+}
+
+fn policy(scenario: Scenario) -> Policy {
+    let wait = Duration::from_secs(30);
+    Policy {
+        protocol: ringsocket_proto::Limits {
+            head_size: 8192,
+            header_c: 64,
+            message_size: 70_000,
+            chain_size: 80_000,
+            head_wait: wait,
+            close_wait: wait,
+        },
+        // Good clients must not be given up for reading slowly: enough for what they have under way.
+        max_backpressure: if scenario.has_bad_clients() { 600_000 } else { 4_000_000 },
+        partial_budget: 1_000_000,
+        write_stall: wait,
+        shutdown_wait_http: wait,
+        shutdown_wait_ws: wait,
+        stop: Duration::from_secs(20),
+        max_connections: 100,
+        receive_buffer: 32 * 1024,
+    }
+}
