@@ -35,9 +35,15 @@ fn broadcast_reaches_clients_of_every_worker() {
     let config = r#"{ "worker_c": 4, "apps": [ { "name": "b", "app_path": "{apps}/broadcast.so",
         "endpoints": [ { "endpoint_id": 1, "url": "/b" } ] } ] }"#;
     let daemon = Builder::new().app("broadcast").config(config).sockets(4).start();
-    let connect = |i: usize| Client::connect(daemon.addresses()[i % 4], "/b").unwrap();
-    let mut clients: Vec<Client> = (0..16).map(connect).collect();
-    // The last to come in tells all: by then every open was seen.
+    // Nothing orders the openings of different workers for the app, so each client says a word and
+    // waits for it: then the app has seen its opening, and it counts among all.
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..16 {
+        let mut client = Client::connect(daemon.addresses()[number % 4], "/b").unwrap();
+        client.text("here").unwrap();
+        clients.push(client);
+        clients.iter_mut().for_each(|client| client.expect_text("here"));
+    }
     for size in [0, 10, 20_000, 300_000] {
         let bytes = vec![size as u8; size];
         clients[15].binary(&bytes).unwrap();
