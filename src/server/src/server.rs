@@ -22,6 +22,7 @@ use self::supervisor::Supervisor;
 use crate::config::{self, Config, EX_CONFIG, Source, Surroundings};
 use crate::host::api::AppFault;
 use crate::log;
+use crate::sys::exit::exit_at_once;
 use crate::sys::signal::{Signal, Signals, die_of_faults};
 use crate::systemd::sockets;
 
@@ -76,21 +77,27 @@ pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
     let config = loaded.config;
     let adopted =
         sockets::adopt(&config.ports).map_err(|error| Fatal::new(EX_CONFIG, error.to_string()))?;
-    let _logger = log::start(config.log_level).map_err(|error| system("start a thread", &error))?;
+    let logger = log::start(config.log_level).map_err(|error| system("start a thread", &error))?;
     loaded.warnings.log();
     for warning in &adopted.warnings {
         log::warning!("{warning}");
     }
     log_panics();
-    serve(&config, adopted.listeners, &signals)
+    let have_all_ended = serve(&config, adopted.listeners, &signals)?;
+    drop(logger);
+    if !have_all_ended {
+        // An app is in the middle of something: destructors must not run under its feet.
+        exit_at_once(0);
+    }
+    Ok(())
 }
 
-/// Serves the sockets.
+/// Serves the sockets. False if threads had to be left behind in the end.
 fn serve(
     config: &Config,
     listeners: Vec<sockets::Listener>,
     signals: &Signals,
-) -> Result<(), Fatal> {
+) -> Result<bool, Fatal> {
     let plumbing = Plumbing::lay(config, listeners)?;
     let (ready, inits) = mpsc::channel();
     let mut supervisor = Supervisor::new(Arc::clone(&plumbing.shared));
@@ -102,14 +109,14 @@ fn serve(
     }
     drop(ready);
     if await_inits(app_c, &inits, signals) == Some(Signal::Stop) {
-        return Ok(()); // nothing has been accepted yet
+        drop(plumbing.workers); // the apps are alone then, and end
+        return Ok(supervisor.stop(signals, config.waits.stop));
     }
     for worker in plumbing.workers {
         supervisor.start_worker(worker).map_err(|error| system("start a thread", &error))?;
     }
     supervisor.watch(signals)?;
-    supervisor.stop(signals, config.waits.stop);
-    Ok(())
+    Ok(supervisor.stop(signals, config.waits.stop))
 }
 
 /// Waits until each app's `init` has returned, or until the process is to stop.

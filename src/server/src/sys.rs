@@ -3,6 +3,7 @@
 
 pub mod epoll;
 pub mod eventfd;
+pub mod exit;
 pub mod futex;
 pub mod signal;
 pub mod socket;

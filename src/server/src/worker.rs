@@ -67,7 +67,7 @@ pub struct Policy {
     /// message that is larger may wait alone.
     pub max_backpressure: usize,
     /// Bytes that heads and messages which have come in part may hold, of all connections of a
-    /// worker, before those that add to it are closed with 1013.
+    /// worker, before the one that holds most is closed with 1013.
     pub partial_budget: usize,
     /// How long a peer may take nothing of what waits for it.
     pub write_stall: Duration,
@@ -167,6 +167,7 @@ pub struct Worker<N: Net> {
     /// An outbound ring was not read to its end.
     more_from_apps: bool,
     accept_again: Option<Millis>,
+    stop_began: Millis,
     life: Life,
 }
 
@@ -205,6 +206,7 @@ impl<N: Net> Worker<N> {
             held: 0,
             more_from_apps: false,
             accept_again: None,
+            stop_began: Millis(0),
             life: Life::Serving,
         };
         worker.net.listen(true);

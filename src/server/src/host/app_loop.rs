@@ -39,8 +39,8 @@ pub struct AppLoop {
     instance: Instance,
     inbound: Vec<Consumer>,
     name: Arc<str>,
-    /// How many workers have not ended yet.
-    worker_c: usize,
+    /// Which workers have said that they end.
+    ended: Vec<bool>,
     /// Most records that the next batch takes; adapts to how long the callbacks take.
     batch: usize,
 }
@@ -55,8 +55,8 @@ impl AppLoop {
     /// Joins an app with its inbound rings, one from each worker, by the worker's number.
     pub fn new(mut instance: Instance, inbound: Vec<Consumer>) -> Self {
         let name = instance.context().facts.name.clone();
-        let worker_c = inbound.len();
-        Self { instance, inbound, name, worker_c, batch: 16 }
+        let ended = vec![false; inbound.len()];
+        Self { instance, inbound, name, ended, batch: 16 }
     }
 
     /// Calls the app's `init`.
@@ -85,7 +85,15 @@ impl AppLoop {
 
     /// Whether something has come in. To be asked once more before each sleep.
     pub fn has_news(&mut self) -> bool {
-        self.inbound.iter_mut().any(Consumer::refresh)
+        self.inbound.iter_mut().any(Consumer::refresh) || self.is_alone()
+    }
+
+    /// Whether all workers have ended, be it without a word because they had no time left for it.
+    fn is_alone(&mut self) -> bool {
+        let is_gone = |(ring, ended): (&mut Consumer, &bool)| {
+            *ended || ring.is_abandoned() && !ring.refresh()
+        };
+        self.inbound.iter_mut().zip(&self.ended).all(is_gone)
     }
 
     /// Gives back the memory that only a burst needed.
@@ -111,7 +119,7 @@ impl AppLoop {
             is_busy |= self.take_batch(worker)?;
         }
         let timer = self.run_timer()?;
-        if self.worker_c == 0 {
+        if self.is_alone() {
             return Ok(Turn::Over);
         }
         Ok(if is_busy { Turn::Busy } else { Turn::Idle(timer) })
@@ -133,7 +141,7 @@ impl AppLoop {
             let Some((_, record)) = self.inbound[worker].next() else { break };
             count += 1;
             if let Some(record) = Inbound::decode(record.inline, record.block) {
-                result = hand_over(&mut self.instance, &mut self.worker_c, worker, record);
+                result = hand_over(&mut self.instance, &mut self.ended, worker, record);
             }
         }
         let context = self.instance.context();
@@ -166,7 +174,7 @@ impl AppLoop {
 #[inline]
 fn hand_over(
     instance: &mut Instance,
-    worker_c: &mut usize,
+    ended: &mut [bool],
     worker: usize,
     record: Inbound<'_>,
 ) -> Result<(), AppFault> {
@@ -188,7 +196,7 @@ fn hand_over(
             Ok(())
         }
         Inbound::End => {
-            *worker_c -= 1;
+            ended[worker] = true;
             Ok(())
         }
     }

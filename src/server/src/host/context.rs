@@ -99,6 +99,7 @@ impl Context {
 
     /// Keeps what `open` sends, `bytes` in size.
     fn keep(&mut self, kept: Kept, bytes: usize) -> Outcome {
+        let bytes = bytes + size_of::<Kept>();
         if self.kept_bytes + bytes > self.facts.max_kept {
             return Err(abi::E_SIZE);
         }

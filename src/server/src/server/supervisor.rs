@@ -196,23 +196,24 @@ impl Supervisor {
         )
     }
 
-    /// Has all threads end, and waits for them, a little longer than they give themselves.
-    pub(super) fn stop(self, signals: &Signals, wait: Duration) {
+    /// Has all threads end, and waits for them. False if some did not in time.
+    pub(super) fn stop(self, signals: &Signals, wait: Duration) -> bool {
         tell(notify::stopping("Stopping: closing connections"));
         log::notice!("stopping");
         self.shared.stopping.store(true, Ordering::Relaxed);
-        self.workers.iter().for_each(|worker| worker.waker.wake());
-        let deadline = Instant::now() + wait + wait / 2;
+        self.workers.iter().chain(&self.apps).for_each(|thread| thread.waker.wake());
+        let deadline = Instant::now() + wait;
         let is_over = |threads: &[Supervised]| threads.iter().all(|t| t.handle.is_finished());
         while !(is_over(&self.workers) && is_over(&self.apps)) && Instant::now() < deadline {
             signals.wait(STOP_TICK);
         }
-        for thread in self.workers.into_iter().chain(self.apps) {
-            if !thread.handle.is_finished() {
-                log::warning!("{} did not end in time and is left behind", thread.name);
-            }
+        let threads = self.workers.iter().chain(&self.apps);
+        let left: Vec<_> = threads.filter(|thread| !thread.handle.is_finished()).collect();
+        for thread in &left {
+            log::warning!("{} did not end in time and is left behind", thread.name);
         }
         log::notice!("stopped");
+        left.is_empty()
     }
 }
 

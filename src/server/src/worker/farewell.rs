@@ -10,7 +10,7 @@
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 
-use ringsocket_proto::{CloseCode, Expired, Phase, Response};
+use ringsocket_proto::{CloseCode, Expired, Millis, Phase, Response};
 
 use super::net::Net;
 use super::peer::{Peer, Stage};
@@ -94,7 +94,9 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.tidy();
         if peer.socket.is_none() && !peer.is_in_debt() {
-            self.peers.remove(slot);
+            if let Some(peer) = self.peers.remove(slot) {
+                self.held -= peer.held;
+            }
         }
     }
 
@@ -107,6 +109,8 @@ impl<N: Net> Worker<N> {
                 self.gather.push_scratch(slot, &mut peer.chain, start);
                 count(&self.counters().refused);
             }
+            // Its Close still waits behind what is going out, for which it has `write_stall`.
+            Some(Expired::Closing) if peer.has_backlog() && peer.stage != Stage::Left => {}
             Some(Expired::Closing) => {
                 self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
             }
@@ -193,12 +197,22 @@ impl<N: Net> Worker<N> {
         }
         self.undrained = self.to_apps.iter().map(|to_app| !to_app.has_failed()).collect();
         self.unasked.clone_from(&self.undrained);
-        self.life = Life::Draining { until: self.now + self.shared.policy.stop / 2 };
+        self.stop_began = self.now;
+        self.life = Life::Draining { until: self.stop_time(4) };
         for slot in self.peers.in_use() {
-            if self.peers.get_mut(slot).is_some_and(|peer| !peer.has_app()) {
+            // Who is in the middle of getting a response may have it.
+            let is_idle = |peer: &mut Peer<N::Socket>| {
+                !peer.has_app() && peer.chain.is_empty() && !peer.has_backlog()
+            };
+            if self.peers.get_mut(slot).is_some_and(is_idle) {
                 self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "");
             }
         }
+    }
+
+    /// When so many eighths of the time for stopping have passed.
+    fn stop_time(&self, eighths: u32) -> Millis {
+        self.stop_began + self.shared.policy.stop * eighths / 8
     }
 
     /// Asks the apps that have not been asked yet, and that no peer still has something for.
@@ -212,7 +226,7 @@ impl<N: Net> Worker<N> {
 
     fn begin_to_close(&mut self) {
         self.undrained.fill(false);
-        self.life = Life::Closing { until: self.now + self.shared.policy.stop / 2 };
+        self.life = Life::Closing { until: self.stop_time(6) };
         for slot in self.peers.in_use() {
             self.close(slot, CloseCode::GOING_AWAY, "the server is stopping");
             self.queue_for_reading(self.peers.token(slot));
@@ -220,7 +234,7 @@ impl<N: Net> Worker<N> {
     }
 
     fn begin_to_end(&mut self) {
-        self.life = Life::Ending { until: self.now + self.shared.policy.stop / 4 };
+        self.life = Life::Ending { until: self.stop_time(7) };
         for slot in self.peers.in_use() {
             self.drop_connection(slot, CloseCode::GOING_AWAY.get(), "the server is stopping");
         }

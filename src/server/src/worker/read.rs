@@ -157,25 +157,44 @@ impl<N: Net> Worker<N> {
         self.remind(slot);
     }
 
-    /// Keeps the sum of what is held of messages that are not complete. Whoever makes it too large
-    /// is closed, not those who hold something already.
+    /// Keeps the sum of what is held of bytes that wait for more bytes or for an app. When it becomes
+    /// too large, whoever holds most is closed: not who adds to it, who may have done nothing wrong.
     fn weigh(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let held = peer.connection.held();
-        let is_more = held > peer.held;
+        let stash = peer.under_way.as_ref().map_or(0, |under_way| under_way.stash.capacity());
+        let held = peer.connection.held() + stash;
         self.held = self.held - peer.held + held;
         peer.held = held;
-        let budget = self.shared.policy.partial_budget;
-        if is_more && self.held > budget {
-            log::limited!(
-                Level::Warning,
-                worker: self.index,
-                peer: peer.address,
-                "closed with 1013: messages in part hold {budget} bytes (partial_budget)"
-            );
-            count(&self.counters().violations);
-            self.close(slot, CloseCode::TRY_AGAIN_LATER, "too much is under way");
-            self.weigh(slot);
+        if self.held > self.shared.policy.partial_budget {
+            self.close_largest_holder();
+        }
+    }
+
+    #[cold]
+    fn close_largest_holder(&mut self) {
+        let slots = self.peers.in_use();
+        let held = |slot: &u32| self.peers.get_mut(*slot).map_or(0, |peer| peer.held);
+        let Some(slot) = slots.into_iter().max_by_key(held) else { return };
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        count(&self.shared.counters[usize::from(self.index)].violations);
+        log::limited!(
+            Level::Warning,
+            worker: self.index,
+            peer: peer.address,
+            "closed with 1013: it holds most of what has come in part, which has become more than \
+             {} bytes (partial_budget)",
+            self.shared.policy.partial_budget
+        );
+        self.close(slot, CloseCode::TRY_AGAIN_LATER, "too much is under way");
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        match peer.connection.phase() {
+            Phase::Closing => {
+                // What it held of a message is gone; a stash goes when its app has room.
+                let held = peer.connection.held();
+                self.held -= peer.held.saturating_sub(held);
+                peer.held = held;
+            }
+            _ => self.drop_connection(slot, CloseCode::TRY_AGAIN_LATER.get(), ""),
         }
     }
 
@@ -249,7 +268,8 @@ impl<N: Net> Worker<N> {
             if !self.to_apps[app].has_room() {
                 continue;
             }
-            while !self.to_apps[app].is_congested() {
+            while !self.to_apps[app].is_congested() && self.gather.scratch.len() <= SCRATCH_PER_TURN
+            {
                 let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
                 let Some(peer) = self.peers.named(token) else { continue };
                 peer.flags.waiting = false;

@@ -32,8 +32,8 @@ pub struct ToApp {
 enum Congestion {
     /// Room in the ring.
     Ring,
-    /// Memory for payloads that cross by pointer.
-    Blocks,
+    /// Memory for payloads that cross by pointer; so many bytes were in use.
+    Blocks { in_use: usize },
 }
 
 /// The ring is full; what was to go in comes back.
@@ -127,7 +127,7 @@ impl ToApp {
         let block = match self.block_of(payload) {
             Ok(block) => block,
             Err(payload) => {
-                self.congestion = Some(Congestion::Blocks);
+                self.congestion = Some(Congestion::Blocks { in_use: self.blocks.in_use() });
                 return Err(Congested(payload));
             }
         };
@@ -155,6 +155,7 @@ impl ToApp {
     /// Makes all records visible to the app and wakes it if it sleeps. Once per turn.
     #[inline]
     pub fn publish(&mut self) {
+        self.ring.reclaim(&mut self.blocks);
         if self.ring.publish() {
             self.waker.wake();
         }
@@ -174,18 +175,14 @@ impl ToApp {
         let is_over = match self.congestion {
             None => true,
             Some(Congestion::Ring) => self.ring.want_space(self.ring.capacity() / 2),
-            Some(Congestion::Blocks) => self.reclaim() || self.ring.want_blocks() && self.reclaim(),
+            Some(Congestion::Blocks { in_use }) => {
+                self.ring.reclaim(&mut self.blocks);
+                self.blocks.in_use() < in_use || self.ring.want_blocks()
+            }
         };
         if is_over {
             self.congestion = None;
         }
         is_over
-    }
-
-    /// Takes back blocks that the app is done with; false if there were none.
-    fn reclaim(&mut self) -> bool {
-        let before = self.blocks.in_use();
-        self.ring.reclaim(&mut self.blocks);
-        self.blocks.in_use() < before
     }
 }
