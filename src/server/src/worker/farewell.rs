@@ -116,20 +116,28 @@ impl<N: Net> Worker<N> {
             }
             None if peer.deadline.is_some_and(|at| at <= self.now) => {
                 if peer.has_backlog() {
-                    let (peer, stall) = (peer.address, self.shared.policy.write_stall);
-                    count(&self.counters().too_slow);
-                    log::limited!(
-                        Level::Notice,
-                        worker: self.index,
-                        peer: peer,
-                        "dropped: it took nothing for {stall:?} (write_stall_wait)"
-                    );
+                    self.drop_stalled(slot);
+                } else {
+                    self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
                 }
-                let code = CloseCode::TRY_AGAIN_LATER.get();
-                self.drop_connection(slot, code, "you read too slowly");
             }
             None => {}
         }
+    }
+
+    /// The peer has taken nothing of what waits for it for too long. A Close frame would wait too.
+    fn drop_stalled(&mut self, slot: u32) {
+        count(&self.counters().too_slow);
+        let (peer, client) = (self.address(slot), self.client_id(slot).to_u64());
+        let stall = self.shared.policy.write_stall;
+        log::limited!(
+            Level::Notice,
+            worker: self.index,
+            client: client,
+            peer: peer,
+            "dropped: it took nothing for {stall:?} (write_stall_wait)"
+        );
+        self.drop_connection(slot, CloseCode::TRY_AGAIN_LATER.get(), "you read too slowly");
     }
 
     /// A request was answered with an error, or with a page that had no body to send.
@@ -144,8 +152,14 @@ impl<N: Net> Worker<N> {
     /// A peer broke the protocol; its Close frame is on the way.
     pub(super) fn note_violation(&mut self, slot: u32, code: u16, why: &'static str) {
         count(&self.counters().violations);
-        let peer = self.address(slot);
-        log::limited!(Level::Info, worker: self.index, peer: peer, "closed with {code}: {why}");
+        let (peer, client) = (self.address(slot), self.client_id(slot).to_u64());
+        log::limited!(
+            Level::Info,
+            worker: self.index,
+            client: client,
+            peer: peer,
+            "closed with {code}: {why}"
+        );
         self.tell_gone(slot, code, why);
     }
 
@@ -154,6 +168,9 @@ impl<N: Net> Worker<N> {
         let mut response = Vec::new();
         Response::unavailable("Too many connections; try again later.").write(false, &mut response);
         if let Some(socket) = &peer.socket {
+            // What has come is read, as closing under unread bytes would send a reset, which can
+            // overtake the response.
+            let _ = self.net.receive(socket, &mut self.receive_buffer);
             // A new connection has room for these few bytes; if not, it learns of its end anyway.
             let _ = self.net.send(socket, &[IoSlice::new(&response)]);
             self.net.finish(socket);

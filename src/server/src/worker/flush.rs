@@ -124,10 +124,12 @@ impl<N: Net> Worker<N> {
     fn give_up_on_slow(&mut self, slot: u32, chain: Chain) {
         count(&self.counters().too_slow);
         let limit = self.shared.policy.max_backpressure;
+        let client = self.client_id(slot).to_u64();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         log::limited!(
             Level::Notice,
             worker: self.index,
+            client: client,
             peer: peer.address,
             "closed with 1013: {limit} bytes wait for it (max_backpressure)"
         );

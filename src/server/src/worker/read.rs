@@ -175,11 +175,13 @@ impl<N: Net> Worker<N> {
         let slots = self.peers.in_use();
         let held = |slot: &u32| self.peers.get_mut(*slot).map_or(0, |peer| peer.held);
         let Some(slot) = slots.into_iter().max_by_key(held) else { return };
+        let client = self.client_id(slot).to_u64();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         count(&self.shared.counters[usize::from(self.index)].violations);
         log::limited!(
             Level::Warning,
             worker: self.index,
+            client: client,
             peer: peer.address,
             "closed with 1013: it holds most of what has come in part, which has become more than \
              {} bytes (partial_budget)",
