@@ -246,11 +246,6 @@ impl<N: Net> Worker<N> {
         Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
     }
 
-    /// How many connections this worker has.
-    pub fn connection_c(&self) -> usize {
-        self.peers.len()
-    }
-
     fn counters(&self) -> &Counters {
         &self.shared.counters[usize::from(self.index)]
     }

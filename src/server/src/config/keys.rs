@@ -2,6 +2,9 @@
 //! the original RingSocket have nothing left to set.
 //! Not for: how keys depend on each other (`checked`).
 
+use crate::message::MAX_WORKERS;
+use crate::sys::epoll::EVENTS_MAX;
+
 /// A key that holds a whole number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number {
@@ -22,7 +25,7 @@ const GIB: u64 = 1 << 30;
 /// A day, in seconds: longer waits are mistakes of unit.
 const DAY: u64 = 86_400;
 
-pub(super) const WORKER_C: Number = number("worker_c", 1, 256, "threads");
+pub(super) const WORKER_C: Number = number("worker_c", 1, MAX_WORKERS as u64, "threads");
 pub(super) const PORT_NUMBER: Number = number("port_number", 1, 65_535, "");
 pub(super) const ENDPOINT_ID: Number = number("endpoint_id", 0, 65_535, "");
 pub(super) const SHUTDOWN_WAIT_HTTP: Number = number("shutdown_wait_http", 1, DAY, "seconds");
@@ -49,7 +52,8 @@ pub(super) const OUTBOUND_BLOCK_BUDGET: Number =
     number("outbound_block_budget", 64 * KIB, 64 * GIB, "bytes");
 pub(super) const PARTIAL_BUDGET: Number = number("partial_budget", 64 * KIB, 64 * GIB, "bytes");
 pub(super) const WORKER_RBUF_SIZE: Number = number("worker_rbuf_size", 4 * KIB, GIB, "bytes");
-pub(super) const EPOLL_BUF_ELEM_C: Number = number("epoll_buf_elem_c", 1, 1024, "events");
+pub(super) const EPOLL_BUF_ELEM_C: Number =
+    number("epoll_buf_elem_c", 1, EVENTS_MAX as u64, "events");
 
 const NUMBERS: [Number; 21] = [
     WORKER_C,
