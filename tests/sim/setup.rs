@@ -131,6 +131,10 @@ fn policy(scenario: Scenario) -> Policy {
             chain_size: 80_000,
             head_wait: wait,
             close_wait: wait,
+            frame_size: 70_000,
+            fragment_c: 1000,
+            ping_wait: Some(wait),
+            pong_wait: wait,
         },
         // Good clients must not be given up for reading slowly: enough for what they have under way.
         max_backpressure: if scenario.has_bad_clients() { 600_000 } else { 4_000_000 },

@@ -35,10 +35,18 @@ pub struct Limits {
     /// Bytes of all frames of a message and of the control frames between them, headers counted;
     /// beyond it the connection is closed with 1009.
     pub chain_size: usize,
+    /// Bytes of payload of a frame; beyond it the connection is closed with 1009.
+    pub frame_size: usize,
+    /// Frames of a message; beyond it the connection is closed with 1009.
+    pub fragment_c: usize,
     /// How long a request head may take, from [`Connection::new`] on; after that 408.
     pub head_wait: Duration,
     /// How long the peer may take to answer our Close frame.
     pub close_wait: Duration,
+    /// How long an open connection may be silent before it is sent a ping; `None`: for ever.
+    pub ping_wait: Option<Duration>,
+    /// How long a peer that was sent a ping may stay silent; after that it is closed with 1008.
+    pub pong_wait: Duration,
 }
 
 /// Where a connection is in its life.

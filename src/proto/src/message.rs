@@ -275,6 +275,10 @@ mod tests {
             chain_size: 120,
             head_wait: Duration::ZERO,
             close_wait: Duration::ZERO,
+            frame_size: 100,
+            fragment_c: 10,
+            ping_wait: None,
+            pong_wait: Duration::ZERO,
         };
         let mut size = Size::default();
         assert!(size.add_data(&header(101), &limits).is_err());

@@ -11,6 +11,7 @@ mod apps_dir;
 mod check;
 mod checked;
 mod error;
+mod front;
 mod keys;
 mod parse;
 mod raw;
@@ -21,8 +22,11 @@ pub(crate) mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 pub use apps_dir::{Found, scan as scan_apps_dir};
 pub use check::{EX_CONFIG, check};
@@ -52,6 +56,14 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds of times.
     pub waits: Waits,
+    /// How messages are compressed (RFC 7692); `None`: not at all.
+    pub deflate: Option<Deflate>,
+    /// Path that answers whether the daemon serves; `None`: no such path.
+    pub health_path: Option<String>,
+    /// Networks of the proxies whose word about a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which header those proxies write it to.
+    pub forwarded_header: ForwardedHeader,
 }
 
 impl Config {
@@ -79,6 +91,8 @@ pub struct Port {
     pub port_number: u16,
     /// Always true in this version, which has no TLS.
     pub is_unencrypted: bool,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Folder of the pages that plain requests on this port get; an absolute path.
     pub www_root: Option<PathBuf>,
 }
@@ -150,6 +164,18 @@ pub struct Limits {
     pub worker_rbuf_size: usize,
     /// Events a worker takes from `epoll_wait` at once.
     pub epoll_buf_elem_c: usize,
+    /// Payload of one frame.
+    pub max_ws_frame_size: usize,
+    /// Frames of one message.
+    pub max_ws_fragment_c: usize,
+    /// Messages and control frames of one connection per second; `None`: as many as come.
+    pub max_ws_msg_rate: Option<NonZeroU64>,
+    /// Bytes of one connection per second; likewise.
+    pub max_ws_byte_rate: Option<NonZeroU64>,
+    /// Connections of one address; likewise.
+    pub max_conn_c_per_addr: Option<NonZeroU64>,
+    /// Handshakes of one address per second; likewise.
+    pub max_handshake_rate_per_addr: Option<NonZeroU64>,
 }
 
 /// Bounds of times.
@@ -165,6 +191,40 @@ pub struct Waits {
     pub stop: Duration,
     /// For a peer with bytes waiting to take any of them.
     pub write_stall: Duration,
+    /// For a silent peer, before it is sent a ping; `None`: it never is.
+    pub ping: Option<Duration>,
+    /// For a peer that was sent a ping to send anything at all.
+    pub pong: Duration,
+}
+
+/// How messages are compressed (RFC 7692).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflate {
+    /// 1 (fast) to 9 (small).
+    pub level: u32,
+    /// Messages of fewer bytes are sent as they are.
+    pub min_size: usize,
+    /// Whether a client may keep its compressor's window from message to message.
+    pub client_takeover: bool,
+    /// Whether we keep ours.
+    pub server_takeover: bool,
+    /// Connections in all that may have such windows; the others do without.
+    pub takeover_c: usize,
+    /// Base-2 logarithm of the window of a client's compressor, 9 to 15.
+    pub client_window_bits: u8,
+    /// The same of ours.
+    pub server_window_bits: u8,
+}
+
+/// The header in which proxies tell a client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// None is believed.
+    None,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// What a configuration is checked against, besides itself.

@@ -21,6 +21,10 @@ fn limits() -> Limits {
         chain_size: 72_000,
         head_wait: Duration::from_secs(10),
         close_wait: Duration::from_secs(30),
+        frame_size: 70_000,
+        fragment_c: 1000,
+        ping_wait: Some(Duration::from_secs(60)),
+        pong_wait: Duration::from_secs(5),
     }
 }
 

@@ -13,6 +13,10 @@ const LIMITS: Limits = Limits {
     chain_size: 0,
     head_wait: Duration::ZERO,
     close_wait: Duration::ZERO,
+    frame_size: 0,
+    fragment_c: 0,
+    ping_wait: None,
+    pong_wait: Duration::ZERO,
 };
 
 /// The verdict on bytes that come in whole.

@@ -2,13 +2,14 @@
 //! Not for: apps and their endpoints (`apps`), names and types (`parse`).
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::nearest;
 use super::keys::{self, Number};
 use super::parse::{Findings, Path};
-use super::{Config, Limits, Port, Surroundings, Waits, apps, raw};
+use super::{Config, Limits, Port, Surroundings, Waits, apps, front, raw};
 use crate::log::Level;
 
 /// The largest header of a client's frame: RFC 6455 section 5.2.
@@ -37,7 +38,23 @@ pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surrou
         given.unwrap_or_else(|| around.cores.saturating_sub(apps.len()).clamp(1, max_workers));
     let limits = limits(&raw, fds_beside(worker_c, apps.len()), findings, around);
     let waits = waits(&raw, findings);
-    Config { log_level, worker_c, ports, apps, limits, waits }
+    let deflate = front::deflate(&raw, limits.fd_alloc_c, findings);
+    let health_path = front::health_path(raw.health_path.as_deref(), &apps, findings);
+    let trusted_proxies = front::trusted_proxies(raw.trusted_proxies.as_deref(), findings);
+    front::fit(&ports, &trusted_proxies, findings);
+    let forwarded_header = front::forwarded_header(raw.forwarded_header.as_deref(), findings);
+    Config {
+        log_level,
+        worker_c,
+        ports,
+        apps,
+        limits,
+        waits,
+        deflate,
+        health_path,
+        trusted_proxies,
+        forwarded_header,
+    }
 }
 
 /// File descriptors the daemon needs besides one per connection: standard streams, sockets,
@@ -87,7 +104,12 @@ fn ports(path: &Path, raw: Option<&[raw::Port]>, findings: &mut Findings<'_>) ->
             let what = format!("port {number} is already listed in ports[{first}]");
             findings.error(&path.key("port_number"), what, "keep one of the two");
         }
-        ports.push(Port { port_number: number, is_unencrypted: true, www_root });
+        ports.push(Port {
+            port_number: number,
+            is_unencrypted: true,
+            proxy_protocol: port.proxy_protocol.unwrap_or(false),
+            www_root,
+        });
     }
     ports
 }
@@ -107,6 +129,16 @@ fn limits(
     let max_ws_msg_size =
         number(&root, raw.max_ws_msg_size, keys::MAX_WS_MSG_SIZE, 16 * MIB, findings);
     let budget = (64 * MIB).max(max_ws_msg_size);
+    let fd_alloc_c = fd_alloc_c(raw.fd_alloc_c, fds_beside, findings, around);
+    let mut rate =
+        |raw, key, default| NonZeroU64::new(number(&root, raw, key, default, findings) as u64);
+    let max_ws_msg_rate = rate(raw.max_ws_msg_rate, keys::MAX_WS_MSG_RATE, 0);
+    let max_ws_byte_rate = rate(raw.max_ws_byte_rate, keys::MAX_WS_BYTE_RATE, 0);
+    // So that no address can take the place of all others.
+    let max_conn_c_per_addr =
+        rate(raw.max_conn_c_per_addr, keys::MAX_CONN_C_PER_ADDR, fd_alloc_c.div_ceil(4));
+    let max_handshake_rate_per_addr =
+        rate(raw.max_handshake_rate_per_addr, keys::MAX_HANDSHAKE_RATE_PER_ADDR, 200);
     let mut plain = |raw, key, default| number(&root, raw, key, default, findings);
     let limits = Limits {
         max_ws_msg_size,
@@ -133,7 +165,13 @@ fn limits(
         partial_budget: plain(raw.partial_budget, keys::PARTIAL_BUDGET, 4 * budget),
         worker_rbuf_size: plain(raw.worker_rbuf_size, keys::WORKER_RBUF_SIZE, 256 << 10),
         epoll_buf_elem_c: plain(raw.epoll_buf_elem_c, keys::EPOLL_BUF_ELEM_C, 100),
-        fd_alloc_c: fd_alloc_c(raw.fd_alloc_c, fds_beside, findings, around),
+        max_ws_frame_size: plain(raw.max_ws_frame_size, keys::MAX_WS_FRAME_SIZE, max_ws_msg_size),
+        max_ws_fragment_c: plain(raw.max_ws_fragment_c, keys::MAX_WS_FRAGMENT_C, 1 << 17),
+        fd_alloc_c,
+        max_ws_msg_rate,
+        max_ws_byte_rate,
+        max_conn_c_per_addr,
+        max_handshake_rate_per_addr,
     };
     fit(&limits, findings);
     limits
@@ -233,12 +271,15 @@ fn waits(raw: &raw::Root, findings: &mut Findings<'_>) -> Waits {
     let root = Path::root();
     let mut seconds =
         |raw, key, default| Duration::from_secs(number(&root, raw, key, default, findings) as u64);
+    let ping = seconds(raw.ping_wait, keys::PING_WAIT, 30);
     let waits = Waits {
         http_head: seconds(raw.http_head_wait, keys::HTTP_HEAD_WAIT, 10),
         shutdown_wait_http: seconds(raw.shutdown_wait_http, keys::SHUTDOWN_WAIT_HTTP, 15),
         shutdown_wait_ws: seconds(raw.shutdown_wait_ws, keys::SHUTDOWN_WAIT_WS, 30),
         stop: seconds(raw.stop_wait, keys::STOP_WAIT, 20),
         write_stall: seconds(raw.write_stall_wait, keys::WRITE_STALL_WAIT, 30),
+        ping: (!ping.is_zero()).then_some(ping),
+        pong: seconds(raw.pong_wait, keys::PONG_WAIT, 20),
     };
     if waits.stop.as_secs() > LONGEST_SENSIBLE_STOP {
         let what = "systemd kills a service whose stop takes longer than `TimeoutStopSec=`";

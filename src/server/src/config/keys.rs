@@ -54,8 +54,29 @@ pub(super) const PARTIAL_BUDGET: Number = number("partial_budget", 64 * KIB, 64 
 pub(super) const WORKER_RBUF_SIZE: Number = number("worker_rbuf_size", 4 * KIB, GIB, "bytes");
 pub(super) const EPOLL_BUF_ELEM_C: Number =
     number("epoll_buf_elem_c", 1, EVENTS_MAX as u64, "events");
+/// 0: never.
+pub(super) const PING_WAIT: Number = number("ping_wait", 0, DAY, "seconds");
+pub(super) const PONG_WAIT: Number = number("pong_wait", 1, DAY, "seconds");
+pub(super) const MAX_WS_FRAME_SIZE: Number = number("max_ws_frame_size", 1, GIB, "bytes");
+pub(super) const MAX_WS_FRAGMENT_C: Number = number("max_ws_fragment_c", 1, GIB, "fragments");
+/// 0: as many as come; so are the other rates.
+pub(super) const MAX_WS_MSG_RATE: Number = number("max_ws_msg_rate", 0, MIB, "messages");
+pub(super) const MAX_WS_BYTE_RATE: Number = number("max_ws_byte_rate", 0, 64 * GIB, "bytes");
+pub(super) const MAX_CONN_C_PER_ADDR: Number =
+    number("max_conn_c_per_addr", 0, 16 * MIB, "connections");
+pub(super) const MAX_HANDSHAKE_RATE_PER_ADDR: Number =
+    number("max_handshake_rate_per_addr", 0, MIB, "handshakes");
+/// 0: no compression.
+pub(super) const DEFLATE_LEVEL: Number = number("deflate_level", 0, 9, "");
+pub(super) const DEFLATE_MIN_SIZE: Number = number("deflate_min_size", 0, GIB, "bytes");
+pub(super) const DEFLATE_TAKEOVER_C: Number =
+    number("deflate_takeover_c", 0, 16 * MIB, "connections");
+pub(super) const DEFLATE_SERVER_WINDOW_BITS: Number =
+    number("deflate_server_window_bits", 9, 15, "");
+pub(super) const DEFLATE_CLIENT_WINDOW_BITS: Number =
+    number("deflate_client_window_bits", 9, 15, "");
 
-const NUMBERS: [Number; 21] = [
+const NUMBERS: [Number; 34] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
@@ -77,6 +98,19 @@ const NUMBERS: [Number; 21] = [
     PARTIAL_BUDGET,
     WORKER_RBUF_SIZE,
     EPOLL_BUF_ELEM_C,
+    PING_WAIT,
+    PONG_WAIT,
+    MAX_WS_FRAME_SIZE,
+    MAX_WS_FRAGMENT_C,
+    MAX_WS_MSG_RATE,
+    MAX_WS_BYTE_RATE,
+    MAX_CONN_C_PER_ADDR,
+    MAX_HANDSHAKE_RATE_PER_ADDR,
+    DEFLATE_LEVEL,
+    DEFLATE_MIN_SIZE,
+    DEFLATE_TAKEOVER_C,
+    DEFLATE_SERVER_WINDOW_BITS,
+    DEFLATE_CLIENT_WINDOW_BITS,
 ];
 
 impl Number {
@@ -93,7 +127,11 @@ pub(super) fn expected(key: &str) -> String {
         return number.expected();
     }
     match key {
-        "is_unencrypted" => "true or false".into(),
+        "is_unencrypted" | "proxy_protocol" => "true or false".into(),
+        "deflate_takeover" => "\"none\", \"client\", \"server\" or \"both\"".into(),
+        "forwarded_header" => "\"x-forwarded-for\", \"forwarded\" or \"none\"".into(),
+        "health_path" => "a string with a path, as in \"health_path\": \"/healthz\"".into(),
+        "trusted_proxies" => "an array of strings, as in [\"127.0.0.1\", \"10.0.0.0/8\"]".into(),
         "log_level" => "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"".into(),
         "name" => "a string, as in \"name\": \"echo\"".into(),
         "app_path" | "www_root" => "a string with an absolute path".into(),

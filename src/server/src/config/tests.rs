@@ -9,6 +9,7 @@ mod bad_files;
 mod check;
 mod example;
 mod folder;
+mod front;
 
 /// A folder of a test, removed with it.
 pub(crate) struct Folder(PathBuf);
@@ -89,6 +90,8 @@ fn built_in_defaults_serve_the_folder() {
         shutdown_wait_ws: seconds(30),
         stop: seconds(20),
         write_stall: seconds(30),
+        ping: Some(seconds(30)),
+        pong: seconds(20),
     };
     assert_eq!(config.waits, waits);
     let limits = Limits {
@@ -105,6 +108,12 @@ fn built_in_defaults_serve_the_folder() {
         partial_budget: 256 << 20,
         worker_rbuf_size: 256 << 10,
         epoll_buf_elem_c: 100,
+        max_ws_frame_size: 16_777_216,
+        max_ws_fragment_c: 131_072,
+        max_ws_msg_rate: None,
+        max_ws_byte_rate: None,
+        max_conn_c_per_addr: NonZeroU64::new(1024),
+        max_handshake_rate_per_addr: NonZeroU64::new(200),
     };
     assert_eq!(config.limits, limits);
     let endpoint = |path: &str| Endpoint {
@@ -131,7 +140,8 @@ fn every_key_reaches_the_configuration() {
           "log_level": "debug", "worker_c": 3, /* few */
           "ports": [
             {{ "port_number": 80, "is_unencrypted": true }},
-            {{ "port_number": 8080, "is_unencrypted": true, "www_root": "{www}" }},
+            {{ "port_number": 8080, "is_unencrypted": true, "www_root": "{www}",
+              "proxy_protocol": true }},
           ],
           "apps": [{{
             "name": "Chat.v2-b_1", "app_path": "/opt/chat.so",
@@ -147,13 +157,21 @@ fn every_key_reaches_the_configuration() {
           "max_ws_frame_chain_size": 1014, "max_backpressure": 4096, "max_http_head_size": 512,
           "max_http_header_c": 8, "inbound_ring_buf_size": 65536, "outbound_ring_buf_size": 131072,
           "inbound_block_budget": 65536, "outbound_block_budget": 65537, "partial_budget": 65538, "worker_rbuf_size": 4096,
-          "epoll_buf_elem_c": 1,
+          "epoll_buf_elem_c": 1, "ping_wait": 0, "pong_wait": 6, "max_ws_frame_size": 900,
+          "max_ws_fragment_c": 10, "max_ws_msg_rate": 11, "max_ws_byte_rate": 12,
+          "max_conn_c_per_addr": 13, "max_handshake_rate_per_addr": 14,
+          "trusted_proxies": ["192.0.2.7"],
         }}"#
     );
     let config = accepted(&text);
     assert_eq!((config.log_level, config.worker_c), (log::Level::Debug, 3));
-    let port = |port_number, www_root| Port { port_number, is_unencrypted: true, www_root };
-    assert_eq!(config.ports, [port(80, None), port(8080, Some(dir.path().into()))]);
+    let port = |port_number, proxy_protocol, www_root| Port {
+        port_number,
+        is_unencrypted: true,
+        proxy_protocol,
+        www_root,
+    };
+    assert_eq!(config.ports, [port(80, false, None), port(8080, true, Some(dir.path().into()))]);
     assert_eq!(config.www_roots(), [dir.path()]);
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.path.as_path()), ("Chat.v2-b_1", Path::new("/opt/chat.so")));
@@ -181,8 +199,10 @@ fn every_key_reaches_the_configuration() {
         waits.http_head,
         waits.stop,
         waits.write_stall,
+        waits.pong,
     ];
-    assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 3, 4, 5]);
+    assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(config.waits.ping, None);
     let limits = Limits {
         max_ws_msg_size: 1000,
         max_ws_frame_chain_size: 1014,
@@ -197,6 +217,12 @@ fn every_key_reaches_the_configuration() {
         partial_budget: 65_538,
         worker_rbuf_size: 4096,
         epoll_buf_elem_c: 1,
+        max_ws_frame_size: 900,
+        max_ws_fragment_c: 10,
+        max_ws_msg_rate: NonZeroU64::new(11),
+        max_ws_byte_rate: NonZeroU64::new(12),
+        max_conn_c_per_addr: NonZeroU64::new(13),
+        max_handshake_rate_per_addr: NonZeroU64::new(14),
     };
     assert_eq!(config.limits, limits);
 }

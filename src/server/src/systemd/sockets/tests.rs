@@ -43,6 +43,7 @@ fn child() {
     let port = |number: &str| Port {
         port_number: number.parse().unwrap(),
         is_unencrypted: true,
+        proxy_protocol: false,
         www_root: None,
     };
     let ports: Vec<Port> = ports.split_whitespace().map(port).collect();

@@ -1,0 +1,57 @@
+//! What is served beside plain messages: defaults, and that every key arrives.
+
+use super::*;
+
+#[test]
+fn defaults_of_what_is_beside() {
+    let config = accepted(&format!("{{ {ECHO} }}"));
+    let deflate = Deflate {
+        level: 3,
+        min_size: 128,
+        client_takeover: false,
+        server_takeover: false,
+        takeover_c: 1024,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    };
+    assert_eq!(config.deflate, Some(deflate));
+    assert_eq!(config.health_path.as_deref(), Some("/healthz"));
+    assert_eq!(config.trusted_proxies, []);
+    assert_eq!(config.forwarded_header, ForwardedHeader::XForwardedFor);
+}
+
+#[test]
+fn every_key_of_what_is_beside_reaches_the_configuration() {
+    let config = accepted(&format!(
+        r#"{{ {ECHO}, "deflate_level": 9,
+          "deflate_min_size": 15, "deflate_takeover": "both", "deflate_takeover_c": 16,
+          "deflate_server_window_bits": 9, "deflate_client_window_bits": 10,
+          "health_path": "/up", "trusted_proxies": ["192.0.2.7", "2001:db8::1/32"],
+          "forwarded_header": "forwarded" }}"#
+    ));
+    let deflate = Deflate {
+        level: 9,
+        min_size: 15,
+        client_takeover: true,
+        server_takeover: true,
+        takeover_c: 16,
+        client_window_bits: 10,
+        server_window_bits: 9,
+    };
+    assert_eq!(config.deflate, Some(deflate));
+    assert_eq!(config.health_path.as_deref(), Some("/up"));
+    let trusted = ["192.0.2.7/32", "2001:db8::/32"].map(|net| net.parse().unwrap());
+    assert_eq!(config.trusted_proxies, trusted);
+    assert_eq!(config.forwarded_header, ForwardedHeader::Forwarded);
+}
+
+#[test]
+fn zero_and_nothing_turn_things_off() {
+    let config = accepted(&format!(
+        r#"{{ {ECHO}, "deflate_level": 0, "health_path": "", "ping_wait": 0,
+          "max_conn_c_per_addr": 0, "max_handshake_rate_per_addr": 0 }}"#
+    ));
+    assert_eq!((config.deflate, config.health_path, config.waits.ping), (None, None, None));
+    assert_eq!(config.limits.max_conn_c_per_addr, None);
+    assert_eq!(config.limits.max_handshake_rate_per_addr, None);
+}
