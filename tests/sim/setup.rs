@@ -145,5 +145,6 @@ fn policy(scenario: Scenario) -> Policy {
         stop: Duration::from_secs(20),
         max_connections: 100,
         receive_buffer: 32 * 1024,
+        compression: None,
     }
 }

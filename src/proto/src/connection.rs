@@ -16,6 +16,8 @@ use std::time::Duration;
 use self::frames::Frames;
 use self::head::PartialHead;
 use crate::close::{self, CloseCode, Violation};
+use crate::deflate::{Agreement, Deflater, Inflater, Window};
+use crate::frame::Opcode;
 use crate::http::Request;
 use crate::input::Input;
 use crate::message::{Kind, Payload};
@@ -121,9 +123,19 @@ pub enum Expired {
 #[derive(Debug)]
 pub struct Connection {
     phase: Phase,
+    deflate: Option<Agreement>,
     /// Counts in the phases Head and Closing.
     deadline: Millis,
     under_way: Option<Box<UnderWay>>,
+    /// Only where an endpoint takes its compressor's context over.
+    windows: Option<Box<Windows>>,
+}
+
+/// What both compressors may refer to (RFC 7692 section 7.1.1).
+#[derive(Debug)]
+struct Windows {
+    client: Option<Window>,
+    server: Option<Window>,
 }
 
 /// What has come in part.
@@ -136,7 +148,13 @@ enum UnderWay {
 impl Connection {
     /// A connection that was just accepted: a request head is awaited.
     pub fn new(now: Millis, limits: &Limits) -> Self {
-        Self { phase: Phase::Head, deadline: now + limits.head_wait, under_way: None }
+        Self {
+            phase: Phase::Head,
+            deflate: None,
+            deadline: now + limits.head_wait,
+            under_way: None,
+            windows: None,
+        }
     }
 
     /// Reads from `input` up to the next event. To be called until it returns `None`: then all of
@@ -145,22 +163,26 @@ impl Connection {
     /// Replies are appended to `out`, in the order in which they are to be sent. After
     /// [`Event::Closed`], [`Event::Violation`] and [`Event::BadRequest`] the phase is Finished,
     /// and whatever comes is read and forgotten. `_now` is not needed yet: timers that incoming
-    /// bytes reset will use it.
+    /// bytes reset will use it. Compressed messages are inflated with `inflater`, which can be that
+    /// of many connections.
     #[inline]
     pub fn receive<'a>(
         &'a mut self,
         input: &'a mut Input<'_>,
         _now: Millis,
         limits: &Limits,
+        inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         match self.phase {
-            Phase::Open if self.under_way.is_none() => self.receive_message(input, limits, out),
-            Phase::Open | Phase::Closing => self.receive_frames(input, limits, out),
+            Phase::Open if self.under_way.is_none() => {
+                self.receive_message(input, limits, inflater, out)
+            }
+            Phase::Open | Phase::Closing => self.receive_frames(input, limits, inflater, out),
             Phase::Head => self.receive_head(input, limits, out),
             Phase::Deciding => None,
             Phase::Finished => {
-                self.under_way = None;
+                self.finish();
                 input.clear();
                 None
             }
@@ -168,9 +190,48 @@ impl Connection {
     }
 
     /// Answers [`Event::Request`]: the caller has written a 101 response
-    /// ([`crate::upgrade::write_switching_protocols`]), and frames follow.
-    pub fn accept(&mut self) {
+    /// ([`crate::upgrade::write_switching_protocols`]), and frames follow, compressed as agreed.
+    pub fn accept(&mut self, deflate: Option<Agreement>) {
         self.leave_deciding(Phase::Open);
+        self.deflate = deflate;
+        self.windows = deflate.and_then(|agreement| {
+            let Agreement { client_takeover, server_takeover, .. } = agreement;
+            let windows = Windows {
+                client: client_takeover.then(|| Window::new(agreement.client_window_bits)),
+                server: server_takeover.then(|| Window::new(agreement.server_window_bits)),
+            };
+            (client_takeover || server_takeover).then(|| Box::new(windows))
+        });
+    }
+
+    /// How messages may be compressed, if at all.
+    #[inline]
+    pub fn deflate(&self) -> Option<Agreement> {
+        self.deflate
+    }
+
+    /// Whether a compressor may refer to earlier messages, for which memory is kept.
+    pub fn takes_over(&self) -> bool {
+        self.deflate.is_some_and(|agreed| agreed.client_takeover || agreed.server_takeover)
+    }
+
+    /// Appends a message as one compressed frame that may refer to earlier ones, where
+    /// [`Agreement::server_takeover`] says so. Whatever is appended must be sent, in this order.
+    /// Returns whether it did; see [`Deflater::frame`].
+    pub fn compress(
+        &mut self,
+        deflater: &mut Deflater,
+        opcode: Opcode,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let window = self.windows.as_deref_mut().and_then(|windows| windows.server.as_mut());
+        match (self.deflate, window) {
+            (Some(Agreement { server_window_bits, .. }), Some(window)) => {
+                deflater.frame(opcode, payload, server_window_bits, Some(window), out)
+            }
+            _ => false,
+        }
     }
 
     /// Answers [`Event::Request`]: the caller has written another response, with
@@ -204,6 +265,7 @@ impl Connection {
         close::write(Some(code), reason, out);
         self.phase = Phase::Closing;
         self.deadline = now + limits.close_wait;
+        self.windows = None;
         self.forget_message();
         true
     }
@@ -223,8 +285,7 @@ impl Connection {
         } else {
             Expired::Closing
         };
-        self.phase = Phase::Finished;
-        self.under_way = None;
+        self.finish();
         Some(expired)
     }
 
@@ -235,9 +296,9 @@ impl Connection {
     }
 
     /// Whether the connection owns no memory beside itself: true whenever nothing has come in
-    /// part, once [`Connection::receive`] has returned `None`.
+    /// part, once [`Connection::receive`] has returned `None`, unless a context is taken over.
     pub fn is_idle_on_heap(&self) -> bool {
-        self.under_way.is_none()
+        self.under_way.is_none() && self.windows.is_none()
     }
 
     /// Bytes of memory that hold what has come of a head or message that is not complete: what a
@@ -257,9 +318,15 @@ impl Connection {
         if self.phase == Phase::Open {
             close::write(Some(code), why, out);
         }
+        self.finish();
+        Event::Violation { code, why }
+    }
+
+    /// Nothing more comes or goes.
+    fn finish(&mut self) {
         self.phase = Phase::Finished;
         self.under_way = None;
-        Event::Violation { code, why }
+        self.windows = None;
     }
 }
 

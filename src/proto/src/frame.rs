@@ -1,8 +1,5 @@
 //! Frame headers (RFC 6455 section 5.2): reading a client's, writing ours.
 //! Not for: what frames mean together (`message`, `connection`).
-//!
-//! Extensions that use reserved bits, such as permessage-deflate, will tell `parse` which bits
-//! have been negotiated; so far none are.
 
 use crate::close::Violation;
 
@@ -17,6 +14,8 @@ pub(crate) const MAX_CONTROL: usize = 125;
 
 const FIN: u8 = 0x80;
 const RESERVED_BITS: u8 = 0x70;
+/// RSV1: the message is compressed (RFC 7692 section 6).
+pub(crate) const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// What a frame is (RFC 6455 section 5.2).
@@ -94,6 +93,19 @@ pub const fn header(opcode: Opcode, payload_len: u64) -> ([u8; MAX_HEADER], usiz
     }
 }
 
+/// Opcode and payload of a whole, unfragmented frame whose header is one of [`header`]'s; `None` if
+/// it is not.
+pub fn open(frame: &[u8]) -> Option<(Opcode, &[u8])> {
+    let opcode = Opcode::new(frame.first()? & 0x0f)?;
+    let header_len = match frame.get(1)? {
+        0..=125 => 2,
+        126 => 4,
+        127 => MAX_HEADER,
+        _ => return None,
+    };
+    Some((opcode, frame.get(header_len..)?))
+}
+
 /// Appends a control frame. `payload` has at most 125 bytes.
 pub(crate) fn write_control(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     debug_assert!(opcode.is_control() && payload.len() <= MAX_CONTROL);
@@ -106,6 +118,8 @@ pub(crate) fn write_control(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
     pub(crate) is_final: bool,
+    /// Only ever in the first frame of a message.
+    pub(crate) is_compressed: bool,
     pub(crate) opcode: Opcode,
     pub(crate) key: [u8; 4],
     /// Below 2^63.
@@ -114,19 +128,25 @@ pub(crate) struct Header {
     pub(crate) len: usize,
 }
 
-/// Reads the header at the start of `bytes`; `None` if it goes on beyond them.
+/// Reads the header at the start of `bytes`; `None` if it goes on beyond them. `may_compress` says
+/// whether permessage-deflate has been agreed on.
 ///
 /// Faults are looked for in the order of the bytes, so that which one is found does not depend on
 /// how many bytes are there.
 #[inline]
-pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
+pub(crate) fn parse(bytes: &[u8], may_compress: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    if first & RESERVED_BITS != 0 {
-        return Err(Violation::protocol("a reserved bit is set, but no extension was negotiated"));
+    let known = if may_compress { COMPRESSED } else { 0 };
+    if first & RESERVED_BITS & !known != 0 {
+        return Err(Violation::protocol("a reserved bit is set that no extension uses"));
     }
     let Some(opcode) = Opcode::new(first & 0x0f) else {
         return Err(Violation::protocol("a frame has a reserved opcode"));
     };
+    let is_compressed = first & COMPRESSED != 0;
+    if is_compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+        return Err(Violation::protocol("RSV1 is set beyond the first frame of a message"));
+    }
     let is_final = first & FIN != 0;
     if opcode.is_control() && !is_final {
         return Err(Violation::protocol("a control frame is fragmented"));
@@ -140,7 +160,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     }
     let Some((payload_len, at)) = parse_len(second & 0x7f, &bytes[2..])? else { return Ok(None) };
     let Some(&[a, b, c, d]) = bytes.get(at..at + 4) else { return Ok(None) };
-    Ok(Some(Header { is_final, opcode, key: [a, b, c, d], payload_len, len: at + 4 }))
+    let (key, len) = ([a, b, c, d], at + 4);
+    Ok(Some(Header { is_final, is_compressed, opcode, key, payload_len, len }))
 }
 
 /// The length of the payload, and where the masking key begins.
@@ -169,7 +190,7 @@ mod tests {
     use super::*;
 
     fn why(bytes: &[u8]) -> &'static str {
-        let violation = parse(bytes).unwrap_err();
+        let violation = parse(bytes, false).unwrap_err();
         assert_eq!(violation.code, crate::CloseCode::PROTOCOL_ERROR);
         violation.why
     }
@@ -185,11 +206,12 @@ mod tests {
             client[1] |= MASKED;
             client.extend([1, 2, 3, 4]);
             for partial in 0..client.len() {
-                assert_eq!(parse(&client[..partial]), Ok(None));
+                assert_eq!(parse(&client[..partial], false), Ok(None));
             }
-            let header = parse(&client).unwrap().unwrap();
+            let header = parse(&client, false).unwrap().unwrap();
             let expected = Header {
                 is_final: true,
+                is_compressed: false,
                 opcode: Opcode::Binary,
                 key: [1, 2, 3, 4],
                 payload_len: len,
@@ -226,6 +248,34 @@ mod tests {
     fn rfc6455_5_5_control_frames_are_short_and_whole() {
         assert_eq!(why(&[0x89, 0xfe]), "a control frame has more than 125 bytes");
         assert_eq!(why(&[0x09]), "a control frame is fragmented");
-        assert!(parse(&[0x89, 0xfd]).unwrap().is_none());
+        assert!(parse(&[0x89, 0xfd], false).unwrap().is_none());
+    }
+
+    #[test]
+    fn rfc7692_6_rsv1_may_be_set_in_the_first_frame_of_a_message_only() {
+        let compressed = |first| {
+            parse(&[first, 0x80, 0, 0, 0, 0], true)
+                .map(|header| header.is_some_and(|header| header.is_compressed))
+        };
+        assert_eq!(
+            (compressed(0xc1), compressed(0x42), compressed(0x81)),
+            (Ok(true), Ok(true), Ok(false))
+        );
+        for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca] {
+            assert!(compressed(first).unwrap_err().why.starts_with("RSV1"), "{first:x}");
+        }
+        for first in [0xe1, 0xd1, 0xa1, 0x91] {
+            assert!(compressed(first).unwrap_err().why.starts_with("a reserved bit"), "{first:x}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_ours_is_opened_again() {
+        for len in [0, 125, 126, 65535, 65536] {
+            let (bytes, header_len) = header(Opcode::Text, len as u64);
+            let frame = [&bytes[..header_len], &vec![7; len]].concat();
+            assert_eq!(open(&frame), Some((Opcode::Text, &vec![7; len][..])));
+            assert_eq!(open(&frame[..1]), None);
+        }
     }
 }

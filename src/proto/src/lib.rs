@@ -9,12 +9,14 @@
 //! Not for: sockets, clocks, TLS, or the choice of what an endpoint does with a message. There is
 //! no I/O here and no `unsafe`; time is what the caller says it is ([`Millis`]).
 //!
-//! The standards meant by section numbers are RFC 6455 (WebSocket), RFC 9110 (HTTP semantics) and
-//! RFC 9112 (HTTP/1.1).
+//! The standards meant by section numbers are RFC 6455 (WebSocket), RFC 7692 (permessage-deflate),
+//! RFC 9110 (HTTP semantics) and RFC 9112 (HTTP/1.1).
 
 pub mod close;
 mod connection;
 mod control;
+pub mod deflate;
+mod extensions;
 pub mod frame;
 pub mod http;
 mod input;

@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use crate::close::Violation;
 use crate::connection::Limits;
+use crate::deflate::{Inflater, Window};
 use crate::frame::{Header, Opcode};
 use crate::mask;
 use crate::utf8::{NotUtf8, Utf8};
@@ -25,10 +26,11 @@ pub enum Kind {
 /// The bytes of a message.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Payload<'a> {
-    /// The whole message lay in the input and was unmasked in place.
+    /// The whole message lay in the input and was unmasked in place, or was inflated into a buffer
+    /// of the [`Inflater`].
     Borrowed(&'a [u8]),
-    /// The message came in pieces; the buffer in which they were joined is handed over. Its
-    /// capacity is at most twice its length, or 1 KiB.
+    /// The message came in pieces, or was large when inflated; its buffer is handed over. The
+    /// capacity of one that came in pieces is at most twice its length, or 1 KiB.
     Owned(Vec<u8>),
 }
 
@@ -63,6 +65,22 @@ pub(crate) fn check(kind: Kind, payload: &[u8]) -> Result<(), Violation> {
         Kind::Text => simdutf8::basic::from_utf8(payload).map(drop).map_err(|_| TEXT_NOT_UTF8),
         Kind::Binary => Ok(()),
     }
+}
+
+/// Inflates a message that has come whole, and checks what it becomes.
+pub(crate) fn inflate<'x>(
+    kind: Kind,
+    compressed: &[u8],
+    inflater: &'x mut Inflater,
+    window: Option<&mut Window>,
+    limits: &Limits,
+) -> Result<Payload<'x>, Violation> {
+    inflater.inflate(compressed, window, limits.message_size)?;
+    check(kind, inflater.output())?;
+    Ok(match inflater.take_large() {
+        Some(buffer) => Payload::Owned(buffer),
+        None => Payload::Borrowed(inflater.output()),
+    })
 }
 
 /// What counts against the limits of one message.
@@ -103,14 +121,17 @@ impl Size {
 #[derive(Debug)]
 pub(crate) struct Assembly {
     kind: Kind,
+    is_compressed: bool,
     buffer: Vec<u8>,
     utf8: Utf8,
     pub(crate) size: Size,
 }
 
 impl Assembly {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, buffer: Vec::new(), utf8: Utf8::default(), size: Size::default() }
+    /// A message of which nothing has come but the header of its first frame.
+    pub(crate) fn new(kind: Kind, is_compressed: bool) -> Self {
+        let (buffer, utf8, size) = Default::default();
+        Self { kind, is_compressed, buffer, utf8, size }
     }
 
     /// Bytes of memory that the message holds so far.
@@ -123,7 +144,7 @@ impl Assembly {
     /// bytes are moved once on average, and never beyond what is announced: whoever announces much
     /// and sends little costs little.
     fn push(&mut self, piece: &[u8], remaining: Option<usize>) -> Result<(), Violation> {
-        if self.kind == Kind::Text {
+        if self.kind == Kind::Text && !self.is_compressed {
             self.utf8.push(piece).map_err(|NotUtf8| TEXT_NOT_UTF8)?;
         }
         let arrived = self.buffer.len() + piece.len();
@@ -137,9 +158,10 @@ impl Assembly {
     }
 
     /// The last byte of the last fragment is there.
-    fn finish(self) -> Result<(Kind, Vec<u8>), Violation> {
-        self.utf8.finish().map_err(|NotUtf8| TEXT_NOT_UTF8)?;
-        Ok((self.kind, self.buffer))
+    fn finish(self) -> Result<Fed, Violation> {
+        let Self { kind, is_compressed, buffer, utf8, .. } = self;
+        utf8.finish().map_err(|NotUtf8| TEXT_NOT_UTF8)?;
+        Ok(if is_compressed { Fed::Compressed(kind, buffer) } else { Fed::Message(kind, buffer) })
     }
 }
 
@@ -161,6 +183,8 @@ pub(crate) enum Fed {
     Fragment,
     /// The message is complete.
     Message(Kind, Vec<u8>),
+    /// The message is complete, and is to be inflated.
+    Compressed(Kind, Vec<u8>),
 }
 
 impl DataFrame {
@@ -192,7 +216,7 @@ impl DataFrame {
             return Ok(Fed::NeedMore);
         }
         match message.take_if(|_| self.is_final) {
-            Some(message) => message.finish().map(|(kind, buffer)| Fed::Message(kind, buffer)),
+            Some(message) => message.finish(),
             None => Ok(Fed::Fragment),
         }
     }
@@ -219,12 +243,19 @@ mod tests {
     use std::time::Duration;
 
     fn header(payload_len: u64) -> Header {
-        Header { is_final: true, opcode: Opcode::Binary, key: [0; 4], payload_len, len: 8 }
+        Header {
+            is_final: true,
+            is_compressed: false,
+            opcode: Opcode::Binary,
+            key: [0; 4],
+            payload_len,
+            len: 8,
+        }
     }
 
     #[test]
     fn an_announced_length_reserves_little() {
-        let mut message = Some(Assembly::new(Kind::Binary));
+        let mut message = Some(Assembly::new(Kind::Binary, false));
         let mut frame = DataFrame::new(&header(16 << 20));
         frame.feed(&mut message, &mut [7; 10]).unwrap();
         assert_eq!(message.unwrap().buffer.capacity(), FIRST_RESERVE);
@@ -233,7 +264,7 @@ mod tests {
     #[test]
     fn a_large_message_is_moved_few_times_and_ends_in_a_buffer_of_its_size() {
         let len = (9 << 20) + 4096;
-        let mut message = Some(Assembly::new(Kind::Binary));
+        let mut message = Some(Assembly::new(Kind::Binary, false));
         let mut frame = DataFrame::new(&header(len as u64));
         let (mut piece, mut growths, mut last) = ([7; 4096], 0, 0);
         let buffer = loop {
@@ -253,7 +284,7 @@ mod tests {
 
     #[test]
     fn many_small_fragments_are_moved_few_times() {
-        let mut message = Some(Assembly::new(Kind::Binary));
+        let mut message = Some(Assembly::new(Kind::Binary, false));
         let (mut growths, mut last) = (0, 0);
         for _ in 0..100_000 {
             let mut frame = DataFrame::new(&Header { is_final: false, ..header(16) });

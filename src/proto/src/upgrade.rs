@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
+use crate::deflate::{self, Agreed, Terms};
+use crate::extensions;
 use crate::http::{self, Request};
 use crate::response::Response;
 
@@ -44,6 +46,9 @@ pub enum Decision {
         endpoint: usize,
         /// The subprotocol agreed on: the first of the client's that the endpoint speaks.
         subprotocol: Option<String>,
+        /// What was agreed on about compression: the first of the client's offers that can be
+        /// taken.
+        deflate: Option<Agreed>,
     },
     /// This response.
     Refuse(Response),
@@ -56,8 +61,13 @@ pub enum Decision {
 
 /// Decides about a request. `default_port` is what a `Host` without a port means: 80, or 443 behind
 /// TLS. Of several endpoints that fit, one that names the host goes before one for all hosts, and
-/// then the first.
-pub fn decide(request: &Request<'_>, endpoints: &[Endpoint], default_port: u16) -> Decision {
+/// then the first. Messages may be compressed on these `terms`; `None`: not at all.
+pub fn decide(
+    request: &Request<'_>,
+    endpoints: &[Endpoint],
+    default_port: u16,
+    terms: Option<&Terms>,
+) -> Decision {
     if !matches!(request.method(), "GET" | "HEAD") {
         return Decision::Refuse(Response::new(405, "Only GET and HEAD are answered here."));
     }
@@ -69,13 +79,31 @@ pub fn decide(request: &Request<'_>, endpoints: &[Endpoint], default_port: u16) 
         let why = "There is no WebSocket endpoint with this path and host.";
         return Decision::Refuse(Response::new(404, why));
     };
-    match check(request, endpoint) {
+    let agreed = check(request, endpoint).and_then(|()| agree_on_deflate(request, terms));
+    match agreed {
         Err(response) => Decision::Refuse(response),
-        Ok(()) => Decision::Accept {
+        Ok(deflate) => Decision::Accept {
             endpoint: index,
             subprotocol: choose_subprotocol(request, endpoint).map(str::to_owned),
+            deflate,
         },
     }
+}
+
+/// RFC 6455 section 9.1: several fields make one list, and all of it must follow the grammar, also
+/// where nothing comes of it.
+fn agree_on_deflate(
+    request: &Request<'_>,
+    terms: Option<&Terms>,
+) -> Result<Option<Agreed>, Response> {
+    let mut offers = Vec::new();
+    for value in request.all("sec-websocket-extensions") {
+        let Some(extensions) = extensions::parse(value) else {
+            return Err(Response::new(400, "The Sec-WebSocket-Extensions are malformed."));
+        };
+        offers.extend(extensions);
+    }
+    Ok(terms.and_then(|terms| deflate::choose(&offers, terms)))
 }
 
 /// RFC 9110 section 7.8: the Upgrade field counts only with the connection option that belongs to
@@ -159,6 +187,7 @@ fn choose_subprotocol<'e>(request: &Request<'_>, endpoint: &'e Endpoint) -> Opti
 pub fn write_switching_protocols(
     request: &Request<'_>,
     subprotocol: Option<&str>,
+    deflate: Option<&Agreed>,
     out: &mut Vec<u8>,
 ) {
     let key = request.header("sec-websocket-key").unwrap_or_default();
@@ -170,6 +199,10 @@ pub fn write_switching_protocols(
     if let Some(subprotocol) = subprotocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(subprotocol.as_bytes());
+    }
+    if let Some(agreed) = deflate {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        out.extend_from_slice(agreed.response.as_bytes());
     }
     out.extend_from_slice(b"\r\n\r\n");
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use ringsocket_proto::deflate::{Agreed, Terms};
 use ringsocket_proto::upgrade::{self, Decision, Endpoint};
 use ringsocket_proto::{Request, Response};
 
@@ -51,6 +52,8 @@ pub enum Answer {
         endpoint_id: u16,
         /// The subprotocol agreed on.
         subprotocol: Option<String>,
+        /// What was agreed on about compression.
+        deflate: Option<Agreed>,
     },
     /// A page, without its body if the request was a `HEAD`.
     Page(Arc<Page>, bool),
@@ -59,22 +62,24 @@ pub enum Answer {
 }
 
 impl Site {
-    /// Answers a request that came in through the entrance with this index. `can_take` says
-    /// whether an app can take connections at the moment.
+    /// Answers a request that came in through the entrance with this index. Compression may be
+    /// agreed on by these `terms`; `can_take` says whether an app can take connections at the
+    /// moment.
     pub fn answer(
         &self,
         request: &Request<'_>,
         entrance: u16,
+        terms: Option<&Terms>,
         can_take: impl Fn(u16) -> bool,
     ) -> Answer {
         let entrance = self.entrances.get(usize::from(entrance));
         let default_port = entrance.map_or(80, |entrance| entrance.default_port);
         let head_only = request.method() == "HEAD";
-        match upgrade::decide(request, &self.endpoints, default_port) {
-            Decision::Accept { endpoint, subprotocol } => {
+        match upgrade::decide(request, &self.endpoints, default_port, terms) {
+            Decision::Accept { endpoint, subprotocol, deflate } => {
                 let Route { app, endpoint_id, .. } = self.routes[endpoint];
                 if can_take(app) {
-                    Answer::Accept { app, endpoint_id, subprotocol }
+                    Answer::Accept { app, endpoint_id, subprotocol, deflate }
                 } else {
                     let why = "This service is stopping or has failed; try again later.";
                     Answer::Refuse(Response::unavailable(why), head_only)

@@ -2,8 +2,8 @@
 //!
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
-//! trait), `peer` and `slots` (connections), `read` and `to_app` (inwards), `deliver`, `gather`,
-//! `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`.
+//! trait), `peer` and `slots` (connections), `read` and `to_app` (inwards), `deliver`, `press`,
+//! `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -14,6 +14,7 @@ mod flush;
 pub mod gather;
 pub mod net;
 pub mod peer;
+pub mod press;
 mod read;
 pub mod slots;
 pub mod timers;
@@ -25,12 +26,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ringsocket_proto::deflate::{Inflater, Terms};
 use ringsocket_proto::{Connection, Limits, Millis};
 use ringsocket_ring::Consumer;
 
 use self::gather::Gather;
 use self::net::{Net, Ready, Token};
 use self::peer::Peer;
+use self::press::{Compression, Press};
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::ToApp;
@@ -58,6 +61,21 @@ pub struct Shared {
     pub counters: Vec<Counters>,
 }
 
+impl Shared {
+    /// What may be agreed on about compression with the next client.
+    fn terms(&self) -> Option<Terms> {
+        let Compression { terms, takeover_c, .. } = self.policy.compression?;
+        let takeovers = |counters: &Counters| counters.takeovers.load(Ordering::Relaxed);
+        let in_all: usize = self.counters.iter().map(takeovers).sum();
+        let may_take_over = in_all < takeover_c;
+        Some(Terms {
+            client_takeover: terms.client_takeover && may_take_over,
+            server_takeover: terms.server_takeover && may_take_over,
+            ..terms
+        })
+    }
+}
+
 /// Limits and times of connections.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -81,6 +99,8 @@ pub struct Policy {
     pub max_connections: usize,
     /// Size in bytes of a worker's receive buffer.
     pub receive_buffer: usize,
+    /// How messages are compressed; `None`: not at all.
+    pub compression: Option<Compression>,
 }
 
 /// What a worker counts. Only the worker itself writes; padded so that no two share a cache line.
@@ -99,11 +119,20 @@ pub struct Counters {
     pub violations: AtomicUsize,
     /// Connections closed because the peer took too little, too slowly.
     pub too_slow: AtomicUsize,
+    /// Open connections that keep what their compressors may refer to.
+    pub takeovers: AtomicUsize,
+    /// How many times a message was compressed.
+    pub compressed: AtomicUsize,
 }
 
 /// Adds to a counter that only this thread writes.
 fn count(counter: &AtomicUsize) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Takes one off a counter that only this thread writes.
+fn uncount(counter: &AtomicUsize) {
+    counter.store(counter.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
 }
 
 /// Where a worker is in its life.
@@ -153,6 +182,8 @@ pub struct Worker<N: Net> {
     /// Which apps have yet to answer `Drain`.
     undrained: Vec<bool>,
     gather: Gather,
+    inflater: Inflater,
+    press: Option<Press>,
     timers: Timers,
     ready: Vec<Ready>,
     /// Peers to read, each for one receive per turn.
@@ -189,7 +220,6 @@ impl<N: Net> Worker<N> {
             peers: Slots::new(policy.max_connections),
             receive_buffer: vec![0; policy.receive_buffer].into(),
             net,
-            shared,
             waker,
             to_apps,
             from_apps,
@@ -197,6 +227,8 @@ impl<N: Net> Worker<N> {
             unasked: vec![false; app_c],
             undrained: vec![false; app_c],
             gather: Gather::default(),
+            inflater: Inflater::default(),
+            press: policy.compression.map(Press::new),
             timers: Timers::default(),
             ready: Vec::new(),
             queue: VecDeque::new(),
@@ -208,6 +240,7 @@ impl<N: Net> Worker<N> {
             accept_again: None,
             stop_began: Millis(0),
             life: Life::Serving,
+            shared,
         };
         worker.net.listen(true);
         worker

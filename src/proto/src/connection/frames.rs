@@ -7,6 +7,7 @@
 use super::{Connection, Event, Limits, Phase, UnderWay};
 use crate::close::{self, Violation};
 use crate::control::ControlFrame;
+use crate::deflate::Inflater;
 use crate::frame::{self, Header, MAX_CLIENT_HEADER, Opcode};
 use crate::input::Input;
 use crate::mask;
@@ -52,6 +53,8 @@ enum Step<'b> {
     /// The input is used up.
     NeedMore,
     Message(Kind, Payload<'b>),
+    /// A message that is to be inflated.
+    Compressed(Kind, Payload<'b>),
     /// A pong or a Close frame that lay in the input whole.
     Control(Opcode, &'b [u8]),
     /// A pong or a Close frame that lies in [`Partial::Yielded`].
@@ -65,9 +68,10 @@ impl Connection {
         &'a mut self,
         input: &'a mut Input<'_>,
         limits: &Limits,
+        inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
-        if let Ok(Some(header)) = frame::parse(input.remaining()) {
+        if let Ok(Some(header)) = frame::parse(input.remaining(), self.deflate.is_some()) {
             let kind = match header.opcode {
                 Opcode::Text => Some(Kind::Text),
                 Opcode::Binary => Some(Kind::Binary),
@@ -77,14 +81,35 @@ impl Connection {
             if let (Some(kind), true, true) = (kind, header.is_final, is_there) {
                 if Size::default().add_data(&header, limits).is_ok() {
                     input.take(header.len);
-                    return Some(match whole_message(kind, &header, input) {
-                        Ok(payload) => Event::Message { kind, payload },
-                        Err(violation) => self.fail(violation, out),
+                    let payload = whole_payload(&header, input);
+                    return Some(if header.is_compressed {
+                        self.inflate(kind, payload, limits, inflater, out)
+                    } else {
+                        match message::check(kind, payload) {
+                            Ok(()) => Event::Message { kind, payload: Payload::Borrowed(payload) },
+                            Err(violation) => self.fail(violation, out),
+                        }
                     });
                 }
             }
         }
-        self.receive_frames(input, limits, out)
+        self.receive_frames(input, limits, inflater, out)
+    }
+
+    /// The message that compressed bytes stand for.
+    fn inflate<'a>(
+        &mut self,
+        kind: Kind,
+        compressed: &[u8],
+        limits: &Limits,
+        inflater: &'a mut Inflater,
+        out: &mut Vec<u8>,
+    ) -> Event<'a> {
+        let window = self.windows.as_deref_mut().and_then(|windows| windows.client.as_mut());
+        match message::inflate(kind, compressed, inflater, window, limits) {
+            Ok(payload) => Event::Message { kind, payload },
+            Err(violation) => self.fail(violation, out),
+        }
     }
 
     /// The long way; in the phases Open and Closing.
@@ -92,6 +117,7 @@ impl Connection {
         &'a mut self,
         input: &'a mut Input<'_>,
         limits: &Limits,
+        inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         loop {
@@ -100,6 +126,9 @@ impl Connection {
                 Ok(Step::NeedMore) => return None,
                 Ok(Step::Message(kind, payload)) => {
                     return Some(Event::Message { kind, payload });
+                }
+                Ok(Step::Compressed(kind, compressed)) => {
+                    return Some(self.inflate(kind, &compressed, limits, inflater, out));
                 }
                 Ok(Step::Control(opcode, payload)) => {
                     return Some(answer_control(&mut self.phase, opcode, payload, out));
@@ -187,6 +216,7 @@ impl Connection {
                 self.end_frame();
                 Ok(match fed {
                     Fed::Message(kind, buffer) => Step::Message(kind, Payload::Owned(buffer)),
+                    Fed::Compressed(kind, buffer) => Step::Compressed(kind, Payload::Owned(buffer)),
                     _ => Step::Next,
                 })
             }
@@ -229,13 +259,17 @@ impl Connection {
         size.add_data(&header, limits)?;
         let is_there = header.payload_len <= input.len() as u64;
         if let (Some(kind), true, true) = (begins, header.is_final, is_there) {
-            let payload = whole_message(kind, &header, input)?;
-            return Ok(Step::Message(kind, payload));
+            let payload = whole_payload(&header, input);
+            if header.is_compressed {
+                return Ok(Step::Compressed(kind, Payload::Borrowed(payload)));
+            }
+            message::check(kind, payload)?;
+            return Ok(Step::Message(kind, Payload::Borrowed(payload)));
         }
         self.keep(Partial::Data(DataFrame::new(&header)));
         if let Some(frames) = self.frames() {
             if let Some(kind) = begins {
-                frames.message = Some(Assembly::new(kind));
+                frames.message = Some(Assembly::new(kind, header.is_compressed));
             }
             if let Some(message) = &mut frames.message {
                 message.size = size;
@@ -272,9 +306,10 @@ impl Connection {
 
     /// Reads a header; keeps what there is of it if it is not complete.
     fn read_header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Violation> {
+        let may_compress = self.deflate.is_some();
         let (mut bytes, had) = match self.frames() {
             Some(Frames { frame: Partial::Header { bytes, len }, .. }) => (*bytes, *len),
-            _ => match frame::parse(input.remaining())? {
+            _ => match frame::parse(input.remaining(), may_compress)? {
                 Some(header) => {
                     input.take(header.len);
                     return Ok(Some(header));
@@ -285,7 +320,7 @@ impl Connection {
         let news = input.remaining();
         let len = had + news.len().min(MAX_CLIENT_HEADER - had);
         bytes[had..len].copy_from_slice(&news[..len - had]);
-        let header = frame::parse(&bytes[..len])?;
+        let header = frame::parse(&bytes[..len], may_compress)?;
         match header {
             Some(header) => {
                 input.take(header.len - had);
@@ -312,17 +347,12 @@ impl Connection {
     }
 }
 
-/// The payload of a message of one frame that lies in the input whole, behind its header.
+/// The payload of a frame that lies in the input whole, behind its header.
 #[inline]
-fn whole_message<'b>(
-    kind: Kind,
-    header: &Header,
-    input: &mut Input<'b>,
-) -> Result<Payload<'b>, Violation> {
+fn whole_payload<'b>(header: &Header, input: &mut Input<'b>) -> &'b [u8] {
     let payload = input.take(header.payload_len as usize);
     mask::apply(header.key, payload);
-    message::check(kind, payload)?;
-    Ok(Payload::Borrowed(payload))
+    payload
 }
 
 /// RFC 6455 section 5.5.3: a pong with the same payload; none after our Close frame.

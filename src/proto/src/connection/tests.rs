@@ -1,6 +1,7 @@
 //! A connection as its caller drives it: whole conversations, section by section.
 
 mod closing;
+mod compressed;
 mod cuts;
 mod heads;
 
@@ -49,6 +50,9 @@ struct Caller {
     limits: Limits,
     seen: Vec<Seen>,
     out: Vec<u8>,
+    inflater: Inflater,
+    /// What it agrees to.
+    deflate: Option<Agreement>,
     /// How many messages were borrowed from the input.
     borrowed: usize,
 }
@@ -57,12 +61,17 @@ impl Caller {
     fn new() -> Self {
         let limits = limits();
         let connection = Connection::new(NOW, &limits);
-        Self { connection, limits, seen: Vec::new(), out: Vec::new(), borrowed: 0 }
+        let (seen, out, inflater) = Default::default();
+        Self { connection, limits, seen, out, inflater, deflate: None, borrowed: 0 }
     }
 
     /// A caller whose connection is open.
     fn open() -> Self {
-        let mut caller = Self::new();
+        Self::open_with(None)
+    }
+
+    fn open_with(deflate: Option<Agreement>) -> Self {
+        let mut caller = Self { deflate, ..Self::new() };
         caller.feed(HANDSHAKE);
         assert_eq!(caller.connection.phase(), Phase::Open);
         caller.seen.clear();
@@ -81,13 +90,13 @@ impl Caller {
 
     fn next(&mut self, input: &mut Input<'_>) -> Option<Seen> {
         let out = &mut self.out;
-        let event = self.connection.receive(input, NOW, &self.limits, out)?;
+        let event = self.connection.receive(input, NOW, &self.limits, &mut self.inflater, out)?;
         Some(match event {
             Event::Request(request) => {
-                upgrade::write_switching_protocols(&request, None, out);
+                upgrade::write_switching_protocols(&request, None, None, out);
                 let path = request.path().to_owned();
                 drop(request);
-                self.connection.accept();
+                self.connection.accept(self.deflate);
                 Seen::Request(path)
             }
             Event::Message { kind, payload } => {
@@ -164,7 +173,7 @@ fn text(payload: &str) -> Seen {
 
 #[test]
 fn a_connection_is_small_and_a_quiet_one_owns_nothing() {
-    assert!(size_of::<Connection>() <= 24, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 32, "{}", size_of::<Connection>());
     let mut caller = Caller::new();
     assert!(caller.connection.is_idle_on_heap());
     caller.feed(&HANDSHAKE[..50]);

@@ -17,7 +17,7 @@ fn endpoint(path: &str, authority: Option<(&str, u16)>) -> Endpoint {
 }
 
 fn decide_head(head: &str, endpoints: &[Endpoint]) -> Decision {
-    decide(&http::parse(head.as_bytes()).unwrap(), endpoints, 80)
+    decide(&http::parse(head.as_bytes()).unwrap(), endpoints, 80, None)
 }
 
 /// The decision on a handshake with these lines, at the only endpoint there is.
@@ -50,7 +50,7 @@ fn otherwise(decision: Decision) -> u16 {
     }
 }
 
-const ACCEPTED: Decision = Decision::Accept { endpoint: 0, subprotocol: None };
+const ACCEPTED: Decision = Decision::Accept { endpoint: 0, subprotocol: None, deflate: None };
 
 #[test]
 fn rfc6455_1_3_the_handshake_of_the_overview() {
@@ -66,9 +66,12 @@ fn rfc6455_1_3_the_handshake_of_the_overview() {
     endpoint.subprotocols = vec!["superchat".to_owned(), "chat".to_owned()];
     let request = http::parse(head.as_bytes()).unwrap();
     let subprotocol = Some("chat".to_owned());
-    assert_eq!(decide(&request, &[endpoint], 80), Decision::Accept { endpoint: 0, subprotocol });
+    assert_eq!(
+        decide(&request, &[endpoint], 80, None),
+        Decision::Accept { endpoint: 0, subprotocol, deflate: None }
+    );
     let mut out = Vec::new();
-    write_switching_protocols(&request, Some("chat"), &mut out);
+    write_switching_protocols(&request, Some("chat"), None, &mut out);
     let expected = "HTTP/1.1 101 Switching Protocols\r\n\
         Upgrade: websocket\r\n\
         Connection: Upgrade\r\n\
@@ -82,7 +85,7 @@ fn rfc6455_4_2_2_without_subprotocols_none_is_named() {
     assert_eq!(decide_lines(&[UPGRADE, KEY, VERSION, "Sec-WebSocket-Protocol: a\r\n"]), ACCEPTED);
     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{KEY}\r\n");
     let mut out = Vec::new();
-    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), None, &mut out);
+    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), None, None, &mut out);
     assert!(out.ends_with(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"));
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade;
 use ringsocket_ring::{Consumer, ring};
 
@@ -24,6 +25,7 @@ use crate::sys::eventfd::EventFd;
 use crate::systemd::sockets::{Listener, LocalAddr};
 use crate::waker::Waker;
 use crate::worker::net::{Kernel, Listening};
+use crate::worker::press::Compression;
 use crate::worker::to_app::ToApp;
 use crate::worker::{Counters, Policy, Shared, Worker};
 use crate::www::Pages;
@@ -149,6 +151,18 @@ fn policy(config: &Config) -> Policy {
         stop: waits.stop,
         max_connections: limits.fd_alloc_c,
         receive_buffer: limits.worker_rbuf_size,
+        compression: config.deflate.map(compression),
+    }
+}
+
+fn compression(deflate: config::Deflate) -> Compression {
+    let config::Deflate { client_takeover, server_takeover, .. } = deflate;
+    let config::Deflate { client_window_bits, server_window_bits, .. } = deflate;
+    Compression {
+        terms: Terms { client_takeover, server_takeover, client_window_bits, server_window_bits },
+        level: deflate.level,
+        min_size: deflate.min_size,
+        takeover_c: deflate.takeover_c,
     }
 }
 

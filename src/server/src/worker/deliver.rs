@@ -4,12 +4,12 @@
 use std::sync::atomic::Ordering;
 
 use ringsocket_proto::{CloseCode, Phase};
-use ringsocket_ring::Position;
 
 use super::Worker;
 use super::gather::{Gather, Source};
 use super::net::{Net, Token};
 use super::peer::{Peer, Stage};
+use super::press::Load;
 use super::slots::Slots;
 use crate::message::{ClientId, Clients, Outbound, Scope};
 
@@ -41,6 +41,9 @@ impl<N: Net> Worker<N> {
                 None => {}
             }
         }
+        if let Some(press) = &self.press {
+            self.counters().compressed.store(press.made, Ordering::Relaxed);
+        }
     }
 
     fn deliver_from(&mut self, app: usize) -> Option<News> {
@@ -54,11 +57,13 @@ impl<N: Net> Worker<N> {
             match Outbound::decode(record.inline, record.block)? {
                 Outbound::Send { scope, clients, frame } => {
                     bytes += frame.len();
+                    let source = Source::Record { app: app as u16, position };
                     let mut reach = Reach {
                         peers: &mut self.peers,
                         gather: &mut self.gather,
                         app: app as u16,
-                        position,
+                        source,
+                        load: self.press.as_mut().and_then(|press| press.load(frame, source)),
                     };
                     match scope {
                         Scope::Listed => reach.listed(clients),
@@ -68,6 +73,10 @@ impl<N: Net> Worker<N> {
                             reach.except(clients, self.exception);
                             reach.members(&self.members[app], self.exception);
                         }
+                    }
+                    // Work for single peers counts for each of them.
+                    if let Some(press) = &mut self.press {
+                        bytes += std::mem::take(&mut press.strained);
                     }
                 }
                 Outbound::Close { clients, code, reason } => {
@@ -176,7 +185,10 @@ struct Reach<'a, S> {
     peers: &'a mut Slots<Peer<S>>,
     gather: &'a mut Gather,
     app: u16,
-    position: Position,
+    /// Where its frame lies.
+    source: Source,
+    /// If it is worth compressing.
+    load: Option<Load<'a>>,
 }
 
 impl<S> Reach<'_, S> {
@@ -184,12 +196,10 @@ impl<S> Reach<'_, S> {
     /// another app's, are skipped.
     #[inline]
     fn listed(&mut self, clients: Clients<'_>) {
-        let source = Source::Record { app: self.app, position: self.position };
         for client in clients.iter() {
             if let Some(peer) = self.peers.named(token_of(client)) {
-                if peer.takes_sends_of(self.app) {
-                    self.gather.push(client.slot(), &mut peer.chain, source);
-                }
+                let load = self.load.as_mut();
+                hand(client.slot(), peer, self.app, self.source, load, self.gather);
             }
         }
     }
@@ -205,14 +215,32 @@ impl<S> Reach<'_, S> {
 
     /// Adds the record to what each member gets, save those marked with `exception` (0 for none).
     fn members(&mut self, members: &[u32], exception: u32) {
-        let source = Source::Record { app: self.app, position: self.position };
         for &slot in members {
             if let Some(peer) = self.peers.get_mut(slot) {
                 let is_left_out = exception != 0 && peer.exception == exception;
-                if !is_left_out && peer.takes_sends_of(self.app) {
-                    self.gather.push(slot, &mut peer.chain, source);
+                if !is_left_out {
+                    hand(slot, peer, self.app, self.source, self.load.as_mut(), self.gather);
                 }
             }
         }
+    }
+}
+
+/// Adds a record to what a connection gets, if the app may send to it.
+#[inline]
+fn hand<S>(
+    slot: u32,
+    peer: &mut Peer<S>,
+    app: u16,
+    source: Source,
+    load: Option<&mut Load<'_>>,
+    gather: &mut Gather,
+) {
+    if peer.takes_sends_of(app) {
+        let source = match load {
+            Some(load) => load.source_for(&mut peer.connection, &mut gather.scratch),
+            None => source,
+        };
+        gather.push(slot, &mut peer.chain, source);
     }
 }

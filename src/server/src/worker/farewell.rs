@@ -8,13 +8,12 @@
 //! hear that the worker is gone.
 
 use std::io::{self, IoSlice};
-use std::sync::atomic::Ordering;
 
 use ringsocket_proto::{CloseCode, Expired, Millis, Phase, Response};
 
 use super::net::Net;
 use super::peer::{Peer, Stage};
-use super::{Life, Worker, count};
+use super::{Life, Worker, count, uncount};
 use crate::log::{self, Level};
 use crate::message::Inbound;
 
@@ -83,8 +82,11 @@ impl<N: Net> Worker<N> {
         if let Some(under_way) = &mut peer.under_way {
             under_way.backlog = Default::default();
         }
-        let connections = &self.counters().connections;
-        connections.store(connections.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        let takes_over = peer.connection.takes_over();
+        uncount(&self.counters().connections);
+        if takes_over {
+            uncount(&self.counters().takeovers);
+        }
         self.tell_gone(slot, code, reason);
         self.remove_if_over(slot);
     }

@@ -206,7 +206,8 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
         let out = &mut self.gather.scratch;
         let limits = &self.shared.policy.protocol;
-        let Some(event) = peer.connection.receive(input, self.now, limits, out) else {
+        let inflater = &mut self.inflater;
+        let Some(event) = peer.connection.receive(input, self.now, limits, inflater, out) else {
             return Step::NeedMore;
         };
         match event {
@@ -227,14 +228,19 @@ impl<N: Net> Worker<N> {
                 let is_serving = self.life == Life::Serving;
                 let can_take =
                     |app: u16| is_serving && !self.to_apps[usize::from(app)].has_failed();
-                match self.shared.site.answer(&request, peer.entrance, can_take) {
-                    Answer::Accept { app, endpoint_id, subprotocol } => {
+                let terms = self.shared.terms();
+                match self.shared.site.answer(&request, peer.entrance, terms.as_ref(), can_take) {
+                    Answer::Accept { app, endpoint_id, subprotocol, deflate } => {
                         let subprotocol = subprotocol.as_deref();
-                        upgrade::write_switching_protocols(&request, subprotocol, out);
+                        let agreed = deflate.as_ref();
+                        upgrade::write_switching_protocols(&request, subprotocol, agreed, out);
                         self.opening.clear();
                         write_opening(&request, subprotocol, peer.address, &mut self.opening);
                         drop(request);
-                        peer.connection.accept();
+                        peer.connection.accept(agreed.map(|agreed| agreed.agreement));
+                        if peer.connection.takes_over() {
+                            count(&self.shared.counters[usize::from(self.index)].takeovers);
+                        }
                         peer.app = app;
                         peer.stage = Stage::Announced;
                         let opening = &self.opening[..];

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::compressed::{SHARED, TAKEOVER, compressed};
 use super::*;
 
 /// A part of what a client may send after its handshake.
@@ -23,6 +24,19 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
         2 => small.prop_map(|payload| whole(Opcode::Pong, &payload)),
         1 => (code, "[é]{0,40}").prop_map(|(code, why)| close_frame(code, why.as_bytes())),
         1 => Just(whole(Opcode::Continuation, b"stray")),
+        4 => ("[a-zé]{0,20}", any::<Index>()).prop_map(|(text, cut)| {
+            let bytes = text.repeat(10).into_bytes();
+            let payload = compressed(&bytes);
+            let cut = cut.index(payload.len() + 1);
+            let mut first = part(Opcode::Text, &payload[..cut]);
+            first[0] |= 0x40;
+            [first, whole(Opcode::Continuation, &payload[cut..])].concat()
+        }),
+        4 => proptest::collection::vec(any::<u8>(), 0..30).prop_map(|garbage| {
+            let mut frame = whole(Opcode::Binary, &garbage);
+            frame[0] |= 0x40;
+            frame
+        }),
     ]
 }
 
@@ -63,8 +77,12 @@ fn conversation() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// What came of the bytes when they were cut at these places.
-fn outcome(bytes: &[u8], cuts: impl Iterator<Item = usize>) -> (Vec<Seen>, Vec<u8>, Phase, bool) {
-    let mut caller = Caller::new();
+fn outcome(
+    bytes: &[u8],
+    deflate: Option<Agreement>,
+    cuts: impl Iterator<Item = usize>,
+) -> (Vec<Seen>, Vec<u8>, Phase, bool) {
+    let mut caller = Caller { deflate, ..Caller::new() };
     let mut from = 0;
     for cut in cuts.chain([bytes.len()]) {
         caller.feed(&bytes[from..cut]);
@@ -88,17 +106,18 @@ proptest! {
     #[test]
     fn cuts_do_not_matter(
         bytes in conversation(),
+        deflate in prop_oneof![Just(None), Just(Some(SHARED)), Just(Some(TAKEOVER))],
         cuts in proptest::collection::vec(any::<Index>(), 0..12),
     ) {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         cuts.sort_unstable();
-        let (seen, out, phase, idle) = outcome(&bytes, std::iter::empty());
-        let cut = outcome(&bytes, cuts.into_iter());
+        let (seen, out, phase, idle) = outcome(&bytes, deflate, std::iter::empty());
+        let cut = outcome(&bytes, deflate, cuts.into_iter());
         prop_assert_eq!(&seen, &cut.0);
         prop_assert_eq!(&out, &cut.1);
         prop_assert_eq!((phase, idle), (cut.2, cut.3));
         // Not byte by byte through the whole of the largest, which would take seconds.
-        let each = outcome(&bytes, (1..bytes.len().min(3000)).chain((3000..bytes.len()).step_by(97)));
+        let each = outcome(&bytes, deflate, (1..bytes.len().min(3000)).chain((3000..bytes.len()).step_by(97)));
         prop_assert_eq!(&seen, &each.0);
         prop_assert_eq!(&out, &each.1);
         prop_assert_eq!((phase, idle), (each.2, each.3));

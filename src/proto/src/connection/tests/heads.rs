@@ -30,16 +30,17 @@ fn frames_may_follow_the_head_in_the_same_input() {
 fn nothing_is_read_before_the_caller_has_decided() {
     let mut bytes = [HANDSHAKE, b"rest"].concat();
     let (mut connection, mut out) = (Connection::new(NOW, &limits()), Vec::new());
+    let mut inflater = Inflater::default();
     let mut input = Input::new(&mut bytes);
-    let event = connection.receive(&mut input, NOW, &limits(), &mut out);
+    let event = connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out);
     assert!(matches!(event, Some(Event::Request(_))));
     assert_eq!(connection.phase(), Phase::Deciding);
     assert_eq!(connection.deadline(), None);
-    assert!(connection.receive(&mut input, NOW, &limits(), &mut out).is_none());
+    assert!(connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out).is_none());
     assert!(!connection.close(CloseCode::NORMAL, "", NOW, &limits(), &mut out));
     assert_eq!(input.remaining(), b"rest");
     connection.refuse();
-    assert!(connection.receive(&mut input, NOW, &limits(), &mut out).is_none());
+    assert!(connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out).is_none());
     assert_eq!(connection.phase(), Phase::Finished);
     assert!(input.is_empty() && out.is_empty());
 }

@@ -1,0 +1,211 @@
+//! permessage-deflate (RFC 7692): messages compressed and inflated, each in one go.
+//! Not for: what was agreed on in the handshake (`deflate::offer`), or which messages to compress.
+//!
+//! Neither direction keeps a stream of its own for each connection. A worker has one [`Inflater`]
+//! and one [`Deflater`], which begin anew with each message. Where an endpoint may refer to what it
+//! compressed before (context takeover), the last bytes of that are kept in a [`Window`] and handed
+//! over as a preset dictionary: what the standard calls the LZ77 sliding window is all that two
+//! endpoints need to have in common. So an idle connection costs nothing, one with takeover no more
+//! than its window, and a message that is sent as it is cannot bring the two out of step.
+
+mod offer;
+mod window;
+
+use flate2::{
+    Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status,
+};
+
+use crate::close::Violation;
+use crate::frame::{self, Opcode};
+
+pub(crate) use offer::choose;
+pub use offer::{Agreed, Agreement, Terms};
+pub use window::Window;
+
+/// What is taken off the end of a compressed message (section 7.2.1): the end of an empty block
+/// that is not compressed.
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// What is put there again (section 7.2.2), and an empty last block: a message that ends where a
+/// block ends makes these the end of the stream, and any other does not.
+const END: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
+
+/// Bytes that a buffer may keep for the next message.
+const KEEP: usize = 64 * 1024;
+
+const MALFORMED: Violation = Violation::not_utf8("a compressed message is malformed");
+const TOO_BIG: Violation = Violation::too_big("a message is larger than the limit when inflated");
+
+/// Inflates messages, of any number of connections. It takes about 40 KiB once it is used.
+#[derive(Debug, Default)]
+pub struct Inflater {
+    stream: Option<Decompress>,
+    output: Vec<u8>,
+}
+
+impl Inflater {
+    /// Inflates a whole message into [`Inflater::output`]: no more than `limit` bytes, however
+    /// much it claims to be. `window` is the sender's, where it takes its context over.
+    pub(crate) fn inflate(
+        &mut self,
+        compressed: &[u8],
+        window: Option<&mut Window>,
+        limit: usize,
+    ) -> Result<(), Violation> {
+        self.output.clear();
+        self.output.shrink_to(KEEP);
+        if compressed.is_empty() {
+            return Ok(()); // zlib makes this of an empty message when it has just been flushed
+        }
+        let before = window.as_deref().map_or(&[][..], Window::bytes);
+        restart(&mut self.stream, before)?;
+        let mut is_over = self.feed(compressed, before, limit)?;
+        if !is_over {
+            is_over = self.feed(&END, before, limit)?;
+        }
+        if !is_over {
+            return Err(MALFORMED);
+        }
+        if let Some(window) = window {
+            window.push(&self.output);
+        }
+        Ok(())
+    }
+
+    /// The last message.
+    pub(crate) fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The last message, if it takes a buffer that is too large to keep.
+    pub(crate) fn take_large(&mut self) -> Option<Vec<u8>> {
+        (self.output.capacity() > KEEP).then(|| std::mem::take(&mut self.output))
+    }
+
+    /// Inflates all of `input`. True if its end is the end of the stream.
+    fn feed(&mut self, mut input: &[u8], before: &[u8], limit: usize) -> Result<bool, Violation> {
+        while !input.is_empty() {
+            self.make_room(input.len(), limit);
+            let Some(stream) = &mut self.stream else { return Err(MALFORMED) };
+            let (had, taken) = (self.output.len(), stream.total_in());
+            let status = stream.decompress_vec(input, &mut self.output, FlushDecompress::Sync);
+            let taken = (stream.total_in() - taken) as usize;
+            input = &input[taken..];
+            if self.output.len() > limit {
+                return Err(TOO_BIG);
+            }
+            match status {
+                Ok(Status::StreamEnd) if input.is_empty() => return Ok(true),
+                // Section 7.2.3.4: a last block may be followed by others.
+                Ok(Status::StreamEnd) => {
+                    let so_far = [before, &self.output].concat();
+                    restart(&mut self.stream, &so_far)?;
+                }
+                Ok(_) if taken > 0 || self.output.len() > had => {}
+                _ => return Err(MALFORMED),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes room for at least one more byte, and for no more than one byte beyond the limit. The
+    /// buffer grows to twice its size at a time.
+    fn make_room(&mut self, input_len: usize, limit: usize) {
+        let len = self.output.len();
+        if self.output.capacity() == len {
+            let target = (2 * len).max(4 * input_len).max(1024).min(limit.saturating_add(1));
+            self.output.reserve_exact(target.max(len + 1) - len);
+        }
+    }
+}
+
+/// Begins a stream after what has been inflated before it, as far as a window reaches.
+fn restart(stream: &mut Option<Decompress>, before: &[u8]) -> Result<(), Violation> {
+    // The largest window there is inflates streams of any.
+    let stream = stream.get_or_insert_with(|| Decompress::new(false));
+    stream.reset(false);
+    if !before.is_empty() {
+        let tail = before.len().saturating_sub(1 << MAX_BITS);
+        let set = stream.set_dictionary(&before[tail..]);
+        set.map_err(|_: DecompressError| MALFORMED)?;
+    }
+    Ok(())
+}
+
+/// Base-2 logarithms of the windows that compressors may have. A window of 8 bits, which RFC 7692
+/// knows too, is none that zlib and its kin can compress with.
+pub const MIN_BITS: u8 = 9;
+/// See [`MIN_BITS`].
+pub const MAX_BITS: u8 = 15;
+
+/// Compresses messages, for any number of connections. It takes about 270 KiB for each size of
+/// window, once that is used.
+#[derive(Debug)]
+pub struct Deflater {
+    level: Compression,
+    /// By base-2 logarithm of the window, less [`MIN_BITS`].
+    streams: [Option<Box<Compress>>; (MAX_BITS - MIN_BITS + 1) as usize],
+    output: Vec<u8>,
+}
+
+impl Deflater {
+    /// A compressor of a level from 1 (fast) to 9 (small).
+    pub fn new(level: u32) -> Self {
+        let level = Compression::new(level.clamp(1, 9));
+        Self { level, streams: Default::default(), output: Vec::new() }
+    }
+
+    /// Appends a message to `out` as one compressed frame, for a peer whose window has these bits
+    /// ([`MIN_BITS`] to [`MAX_BITS`]). `window` is the connection's, where we take our context
+    /// over.
+    ///
+    /// Returns whether it did: not if that would not have made the frame smaller. The message is
+    /// to be sent as it is then, and no window knows of it.
+    pub fn frame(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        bits: u8,
+        window: Option<&mut Window>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let before = window.as_deref().map_or(&[][..], Window::bytes);
+        let Some(len) = self.compress(payload, bits, before) else { return false };
+        let (mut header, header_len) = frame::header(opcode, len as u64);
+        header[0] |= frame::COMPRESSED;
+        let (_, plain_header_len) = frame::header(opcode, payload.len() as u64);
+        if header_len + len >= plain_header_len + payload.len() {
+            return false;
+        }
+        out.extend_from_slice(&header[..header_len]);
+        out.extend_from_slice(&self.output[..len]);
+        if let Some(window) = window {
+            window.push(payload);
+        }
+        true
+    }
+
+    /// Compresses into `output`, and says to how many bytes; `None` if to no fewer.
+    fn compress(&mut self, payload: &[u8], bits: u8, before: &[u8]) -> Option<usize> {
+        let bits = bits.clamp(MIN_BITS, MAX_BITS);
+        let stream = self.streams[usize::from(bits - MIN_BITS)].get_or_insert_with(|| {
+            Box::new(Compress::new_with_window_bits(self.level, false, bits))
+        });
+        stream.reset();
+        if !before.is_empty() {
+            stream.set_dictionary(before).ok()?;
+        }
+        self.output.clear();
+        self.output.shrink_to(KEEP);
+        // Room for as much as pays, for what is cut off, and for a byte that says that all fitted.
+        self.output.reserve(payload.len() + TAIL.len() + 1);
+        stream.compress_vec(payload, &mut self.output, FlushCompress::Sync).ok()?;
+        let is_all =
+            stream.total_in() == payload.len() as u64 && self.output.len() < self.output.capacity();
+        let len = self.output.len().checked_sub(TAIL.len()).filter(|_| is_all)?;
+        (self.output[len..] == TAIL && len < payload.len()).then_some(len)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
+//! Not for: what an extension means (`deflate`).
+
+use std::borrow::Cow;
+
+/// An extension that a client offers.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Extension<'a> {
+    pub(crate) name: &'a str,
+    /// Names, with their values if they have any.
+    pub(crate) params: Vec<(&'a str, Option<Cow<'a, str>>)>,
+}
+
+/// Reads the value of one header field; `None` if it breaks the grammar. Empty members of the list
+/// are skipped (RFC 9110 section 5.6.1.2).
+pub(crate) fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
+    let mut rest = Rest(std::str::from_utf8(value).ok().filter(|value| value.is_ascii())?);
+    let mut extensions = Vec::new();
+    loop {
+        while rest.eat(',') {}
+        if rest.is_empty() {
+            return Some(extensions);
+        }
+        let name = rest.token()?;
+        let mut params = Vec::new();
+        while rest.eat(';') {
+            let name = rest.token()?;
+            let value = if rest.eat('=') { Some(rest.value()?) } else { None };
+            params.push((name, value));
+        }
+        extensions.push(Extension { name, params });
+        if !rest.is_empty() && !rest.0.starts_with(',') {
+            return None;
+        }
+    }
+}
+
+/// What has not been read yet; white space is skipped before each part.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    fn skip_space(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t']);
+    }
+
+    fn is_empty(&mut self) -> bool {
+        self.skip_space();
+        self.0.is_empty()
+    }
+
+    fn eat(&mut self, delimiter: char) -> bool {
+        self.skip_space();
+        let rest = self.0.strip_prefix(delimiter);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn token(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let end = self.0.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(self.0.len());
+        let (token, rest) = self.0.split_at(end);
+        self.0 = rest;
+        (!token.is_empty()).then_some(token)
+    }
+
+    /// A token, or a quoted string which holds one.
+    fn value(&mut self) -> Option<Cow<'a, str>> {
+        if !self.eat('"') {
+            return self.token().map(Cow::Borrowed);
+        }
+        let mut value = String::new();
+        let mut chars = self.0.char_indices();
+        loop {
+            match chars.next()? {
+                (at, '"') => {
+                    self.0 = &self.0[at + 1..];
+                    let is_token = !value.is_empty() && value.bytes().all(is_token_byte);
+                    return is_token.then_some(Cow::Owned(value));
+                }
+                (_, '\\') => value.push(chars.next()?.1),
+                (_, other) => value.push(other),
+            }
+        }
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Option<String> {
+        let extensions = parse(value.as_bytes())?;
+        let one = |extension: &Extension<'_>| {
+            let param = |(name, value): &(&str, Option<Cow<'_, str>>)| match value {
+                Some(value) => format!("[{name}={value}]"),
+                None => format!("[{name}]"),
+            };
+            extension.name.to_owned() + &extension.params.iter().map(param).collect::<String>()
+        };
+        Some(extensions.iter().map(one).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn rfc6455_9_1_lists_of_extensions_and_parameters() {
+        for (value, expected) in [
+            ("", ""),
+            ("foo", "foo"),
+            ("foo, bar; baz=2", "foo bar[baz=2]"),
+            (" foo;a ; b = \"2\",\tbar ,", "foo[a][b=2] bar"),
+            (",, foo", "foo"),
+            (r#"foo; a="b\c\"""#, ""),
+            (r#"foo; a="b\c""#, "foo[a=bc]"),
+        ] {
+            let expected = if value.ends_with("\\\"\"") { None } else { Some(expected.to_owned()) };
+            assert_eq!(read(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn rfc6455_9_1_what_the_grammar_does_not_know() {
+        for value in [
+            "foo bar",
+            "foo;",
+            "foo; =1",
+            "foo; a=",
+            "foo; a=\"",
+            "foo; a=\"b",
+            "foo; a=\"\"",
+            "foo; a=\"b c\"",
+            "foo; a=\"b\\",
+            "=",
+            ";a",
+            "f\u{e9}",
+            "foo; a=b=c",
+            "foo; a==b",
+            "foo/1",
+            "foo; a=\"b\"c",
+        ] {
+            assert_eq!(read(value), None, "{value}");
+        }
+    }
+}

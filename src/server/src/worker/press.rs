@@ -1,0 +1,102 @@
+//! Compression of what apps send (RFC 7692): one message is compressed once for all peers whose
+//! windows have the same size, and once for each peer whose window refers to earlier messages.
+//! Not for: deciding who gets the message (`deliver`).
+
+use ringsocket_proto::Connection;
+use ringsocket_proto::deflate::{self, Deflater, Terms};
+use ringsocket_proto::frame::{self, Opcode};
+
+use super::gather::Source;
+
+/// Bytes that compressed frames may take in one turn. What comes after them is sent as it is, which
+/// is always allowed (RFC 7692 section 6).
+const BYTES_PER_TURN: usize = 256 * 1024 * 1024;
+
+/// How many sizes of windows there are.
+const SIZES: usize = (deflate::MAX_BITS - deflate::MIN_BITS + 1) as usize;
+
+/// How messages are compressed, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Compression {
+    /// What may be agreed on with a client.
+    pub terms: Terms,
+    /// 1 (fast) to 9 (small).
+    pub level: u32,
+    /// Messages of fewer bytes are sent as they are.
+    pub min_size: usize,
+    /// Connections in all that may refer to earlier messages; the others are told that they may
+    /// not.
+    pub takeover_c: usize,
+}
+
+/// A worker's compressor.
+#[derive(Debug)]
+pub struct Press {
+    deflater: Deflater,
+    min_size: usize,
+    /// How many times a message has been compressed.
+    pub made: usize,
+    /// Bytes of the messages that have been compressed for single peers in this turn.
+    pub strained: usize,
+}
+
+impl Press {
+    /// A compressor that takes no memory until it is used.
+    pub fn new(compression: Compression) -> Self {
+        let deflater = Deflater::new(compression.level);
+        Self { deflater, min_size: compression.min_size, made: 0, strained: 0 }
+    }
+
+    /// Takes a frame of an app, which lies at `plain`.
+    pub fn load<'a>(&'a mut self, frame: &'a [u8], plain: Source) -> Option<Load<'a>> {
+        let (opcode, payload) = frame::open(frame)?;
+        let is_worth = payload.len() >= self.min_size;
+        is_worth.then(|| Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
+    }
+}
+
+/// A message that is worth compressing.
+#[derive(Debug)]
+pub struct Load<'a> {
+    press: &'a mut Press,
+    opcode: Opcode,
+    payload: &'a [u8],
+    plain: Source,
+    /// Where it lies compressed, or as it is where it does not shrink.
+    by_bits: [Option<Source>; SIZES],
+}
+
+impl Load<'_> {
+    /// Where the frame lies that goes to this connection; a compressed one is appended to
+    /// `scratch`.
+    #[inline]
+    pub fn source_for(&mut self, connection: &mut Connection, scratch: &mut Vec<u8>) -> Source {
+        let Some(agreement) = connection.deflate() else { return self.plain };
+        let at = usize::from(agreement.server_window_bits - deflate::MIN_BITS);
+        if let (false, Some(source)) = (agreement.server_takeover, self.by_bits[at]) {
+            return source;
+        }
+        let start = scratch.len();
+        if start + self.payload.len() > BYTES_PER_TURN {
+            return self.plain;
+        }
+        self.press.made += 1;
+        let deflater = &mut self.press.deflater;
+        let has_shrunk = if agreement.server_takeover {
+            self.press.strained += self.payload.len();
+            connection.compress(deflater, self.opcode, self.payload, scratch)
+        } else {
+            let bits = agreement.server_window_bits;
+            deflater.frame(self.opcode, self.payload, bits, None, scratch)
+        };
+        let len = scratch.len() - start;
+        let source = match has_shrunk {
+            true => Source::Scratch { start: start as u32, len: len as u32 },
+            false => self.plain,
+        };
+        if !agreement.server_takeover {
+            self.by_bits[at] = Some(source);
+        }
+        source
+    }
+}
