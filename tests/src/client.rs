@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::deflate::Deflate;
 use crate::frame::{Frame, Header, Piece, Scanner, opcode};
 use crate::handshake::{Request, Response};
 
@@ -38,8 +39,9 @@ pub struct Client {
     scanner: Scanner,
     /// The frame being read; kept when a wait ends too early.
     frame: Option<(Header, Vec<u8>)>,
-    /// The message whose fragments are being joined.
-    message: Option<(u8, Vec<u8>)>,
+    /// The message whose fragments are being joined: its opcode, and whether it is compressed.
+    message: Option<((u8, bool), Vec<u8>)>,
+    deflate: Option<Deflate>,
     patience: Duration,
 }
 
@@ -55,6 +57,7 @@ impl Client {
             scanner: Scanner::default(),
             frame: None,
             message: None,
+            deflate: None,
             patience: PATIENCE,
         })
     }
@@ -74,6 +77,10 @@ impl Client {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, text));
         }
         response.check_switching(request).map_err(invalid)?;
+        if let Some(agreed) = response.value("sec-websocket-extensions") {
+            client.deflate = Some(Deflate::new(agreed).map_err(invalid)?);
+            client.scanner.may_compress = true;
+        }
         Ok(client)
     }
 
@@ -137,6 +144,24 @@ impl Client {
         self.send(&Frame::new(opcode::BINARY, bytes))
     }
 
+    /// Sends a text message compressed, in one frame.
+    ///
+    /// # Panics
+    /// If compression was not agreed on.
+    pub fn compressed_text(&mut self, text: &str) -> io::Result<()> {
+        let deflate = self.deflate.as_mut().expect("permessage-deflate");
+        let payload = deflate.compress(text.as_bytes());
+        self.send(&Frame { rsv: 4, ..Frame::new(opcode::TEXT, &payload) })
+    }
+
+    /// What was agreed on about compression, and what has come of it.
+    ///
+    /// # Panics
+    /// If nothing was.
+    pub fn deflate(&self) -> &Deflate {
+        self.deflate.as_ref().expect("permessage-deflate")
+    }
+
     /// Sends a ping.
     pub fn ping(&mut self, payload: &[u8]) -> io::Result<()> {
         self.send(&Frame::new(opcode::PING, payload))
@@ -164,10 +189,13 @@ impl Client {
                 (opcode::CONTINUATION, None) => return Err(invalid("nothing to continue")),
                 (opcode::CONTINUATION, Some((_, whole))) => whole.extend_from_slice(&payload),
                 (_, Some(_)) => return Err(invalid("a new message inside a fragmented one")),
-                (kind, none) => *none = Some((kind, payload)),
+                (kind, none) => *none = Some(((kind, header.compressed), payload)),
             }
             if header.fin {
-                let (kind, whole) = self.message.take().expect("set above");
+                let ((kind, is_compressed), mut whole) = self.message.take().expect("set above");
+                if let (true, Some(deflate)) = (is_compressed, &mut self.deflate) {
+                    whole = deflate.inflate(&whole).map_err(invalid)?;
+                }
                 return if kind == opcode::TEXT {
                     let text = String::from_utf8(whole).map_err(|e| invalid(e.to_string()))?;
                     Ok(Message::Text(text))
@@ -183,7 +211,10 @@ impl Client {
     pub fn expect_text(&mut self, want: &str) {
         match self.receive() {
             Ok(Message::Text(text)) if text == want => {}
-            other => panic!("wanted the text {want:?}, got {}", brief(&other)),
+            other => {
+                let want: String = want.chars().take(100).collect();
+                panic!("wanted the text {want:?}, got {}", brief(&other))
+            }
         }
     }
 

@@ -129,6 +129,8 @@ pub const fn server_header_size(len: usize) -> usize {
 pub struct Header {
     /// Last fragment of its message.
     pub fin: bool,
+    /// RSV1: the message is compressed (RFC 7692 section 6).
+    pub compressed: bool,
     /// Opcode, 4 bits.
     pub opcode: u8,
     /// Payload length in bytes.
@@ -160,6 +162,8 @@ pub struct Scanner {
     have: usize,
     /// Payload bytes still to come; `None` between frames.
     left: Option<u64>,
+    /// Compressed messages have been agreed on.
+    pub may_compress: bool,
 }
 
 impl Scanner {
@@ -213,7 +217,7 @@ impl Scanner {
         Ok(Some(Piece::Header(header)))
     }
 
-    /// The rules of section 5.2 that a single server frame without extensions must keep.
+    /// The rules of section 5.2 that a single server frame must keep, and those of RFC 7692.
     fn check(&self) -> Result<Header, String> {
         let head = &self.head;
         let fin = head[0] & 0x80 != 0;
@@ -223,8 +227,11 @@ impl Scanner {
             127 => u64::from_be_bytes(head[2..10].try_into().expect("eight bytes")),
             short => u64::from(short),
         };
-        let rule = if head[0] & 0x70 != 0 {
+        let compressed = head[0] & 0x40 != 0;
+        let rule = if head[0] & 0x30 != 0 || compressed && !self.may_compress {
             "a reserved bit is set"
+        } else if compressed && !matches!(opcode, 1 | 2) {
+            "RSV1 is set beyond the first frame of a message"
         } else if head[1] & 0x80 != 0 {
             "a server's frame is masked"
         } else if !matches!(opcode, 0..=2 | 8..=10) {
@@ -238,7 +245,7 @@ impl Scanner {
         } else if len >> 63 != 0 {
             "the length's highest bit is set"
         } else {
-            return Ok(Header { fin, opcode, len });
+            return Ok(Header { fin, compressed, opcode, len });
         };
         Err(format!("{rule} (header {:02x?})", &head[..self.have]))
     }

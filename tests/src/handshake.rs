@@ -157,7 +157,8 @@ impl Response {
             Some(value) if value == accept => {}
             other => return Err(format!("Sec-WebSocket-Accept is {other:?}, not {accept:?}")),
         }
-        if let Some(extension) = self.value("Sec-WebSocket-Extensions") {
+        let name = "Sec-WebSocket-Extensions";
+        if let (Some(extension), None) = (self.value(name), request.value(name)) {
             return Err(format!("an extension that was not offered: {extension}"));
         }
         if self.value("Content-Length").is_some_and(|len| len != "0") {

@@ -9,6 +9,7 @@ pub mod activation;
 pub mod apps;
 pub mod client;
 pub mod daemon;
+pub mod deflate;
 pub mod folder;
 pub mod frame;
 pub mod handshake;

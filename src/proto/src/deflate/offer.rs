@@ -128,8 +128,9 @@ fn accept(offer: &Offer, terms: &Terms) -> Option<Agreed> {
     if offer.server_bits.is_some() || server_window_bits < MAX_BITS {
         add(&format!("{SERVER_BITS}={server_window_bits}"));
     }
-    // Section 7.1.2.2: only to be told to clients that understand it.
-    if offered_bits.is_some_and(|offered| agreement.client_window_bits < offered) {
+    // Section 7.1.2.2: only to be told to clients that understand it. Who has promised a window
+    // of some size is held to it in so many words.
+    if offered_bits.is_some() && agreement.client_window_bits < MAX_BITS {
         add(&format!("{CLIENT_BITS}={}", agreement.client_window_bits));
     }
     Some(Agreed { agreement, response })
@@ -243,7 +244,8 @@ mod tests {
         let with = |param: &str, terms| agreement(&format!("permessage-deflate; {param}"), terms);
         assert_eq!(answer("permessage-deflate; client_max_window_bits", BOTH), some(""));
         assert_eq!(with("client_max_window_bits", BOTH).client_window_bits, 15);
-        assert_eq!(answer("permessage-deflate; client_max_window_bits=9", BOTH), some(""));
+        let told = some("; client_max_window_bits=9");
+        assert_eq!(answer("permessage-deflate; client_max_window_bits=9", BOTH), told);
         assert_eq!(with("client_max_window_bits=9", BOTH).client_window_bits, 9);
         assert_eq!(with("client_max_window_bits=8", SMALL).client_window_bits, 8);
         let told = "; server_max_window_bits=11; client_max_window_bits=10";

@@ -51,7 +51,7 @@ impl Press {
     pub fn load<'a>(&'a mut self, frame: &'a [u8], plain: Source) -> Option<Load<'a>> {
         let (opcode, payload) = frame::open(frame)?;
         let is_worth = payload.len() >= self.min_size;
-        is_worth.then(|| Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
+        is_worth.then_some(Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
     }
 }
 
