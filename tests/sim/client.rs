@@ -1,8 +1,13 @@
 //! A simulated client: connects, sends, and checks every byte that comes back.
 
+use ringsocket_tests::deflate::Deflate;
+
 use crate::apps::{NOISE_C, noise};
 use crate::network::Network;
 use crate::rng::Rng;
+
+/// RSV1 (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 
 /// What kind of client it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,11 +24,22 @@ pub(crate) enum Manner {
     Deaf,
 }
 
-/// Payload of message `seq` of client `sender`.
+/// What clients offer about compression, if anything.
+const OFFERS: [Option<&str>; 4] = [
+    None,
+    Some("permessage-deflate"),
+    Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+    Some("permessage-deflate; server_max_window_bits=10; client_max_window_bits"),
+];
+
+/// Payload of message `seq` of client `sender`; every other one is worth compressing.
 fn payload(sender: usize, seq: usize, len: usize) -> Vec<u8> {
     let mut rng = Rng::new((sender << 32 | seq) as u64);
     let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(|_| rng.next().to_ne_bytes()).collect();
     bytes.truncate(len);
+    if seq % 2 == 0 {
+        bytes.iter_mut().for_each(|byte| *byte &= 0x0f);
+    }
     let head = [(sender as u32).to_ne_bytes(), (seq as u32).to_ne_bytes()].concat();
     [head, bytes].concat()
 }
@@ -66,21 +82,26 @@ pub(crate) struct Client {
     hears_all: bool,
     window: usize,
     max_size: usize,
+    deflate: Option<Deflate>,
 }
 
 impl Client {
     pub(crate) fn new(index: usize, manner: Manner, plan: &Plan, network: &mut Network) -> Self {
         let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let mut rng = Rng::new(plan.seed ^ (index as u64 + 1) << 40);
+        let offer = OFFERS[rng.below(OFFERS.len())];
+        let offer =
+            offer.map_or(String::new(), |offer| format!("Sec-WebSocket-Extensions: {offer}\r\n"));
         let head = format!(
             "GET /app HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+             {offer}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
         );
         let is_good = manner == Manner::Good;
         Self {
             index,
             manner,
             link: network.connect(),
-            rng: Rng::new(plan.seed ^ (index as u64 + 1) << 40),
+            rng,
             outgoing: head.into_bytes(),
             incoming: Vec::new(),
             is_upgraded: false,
@@ -95,6 +116,7 @@ impl Client {
             hears_all: plan.hears_all,
             window: plan.window,
             max_size: plan.max_size,
+            deflate: None,
         }
     }
 
@@ -168,10 +190,13 @@ impl Client {
         }
     }
 
-    /// Sends a message, perhaps in fragments with pings between them.
+    /// Sends a message, perhaps in fragments with pings between them, perhaps compressed.
     fn message(&mut self, payload: &[u8]) {
-        let mut rest = payload;
-        let mut opcode = 2;
+        let is_compressed = self.rng.once_in(2);
+        let deflate = self.deflate.as_mut().filter(|_| is_compressed);
+        let compressed = deflate.map(|deflate| deflate.compress(payload));
+        let mut rest = compressed.as_deref().unwrap_or(payload);
+        let mut opcode = if compressed.is_some() { 2 | COMPRESSED } else { 2 };
         while self.rng.once_in(3) {
             let (first, second) = rest.split_at(self.rng.below(rest.len() + 1));
             self.frame(opcode, false, first);
@@ -224,6 +249,11 @@ impl Client {
             assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
             self.incoming.drain(..end + 4);
             self.is_upgraded = true;
+            let agreed = head.split_once("Sec-WebSocket-Extensions: ");
+            self.deflate = agreed.map(|(_, rest)| {
+                let agreed = rest.split("\r\n").next().unwrap_or_default();
+                Deflate::new(agreed).expect("what was offered")
+            });
         }
         while let Some((opcode, payload)) = self.next_frame() {
             assert_eq!(self.got_close, None, "client {}: a frame after Close", self.index);
@@ -272,7 +302,8 @@ impl Client {
     fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let bytes = &self.incoming;
         let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-        assert_eq!(first & 0xf0, 0x80, "client {}: FIN without RSV", self.index);
+        let is_compressed = first & COMPRESSED != 0;
+        assert_eq!(first & 0xb0, 0x80, "client {}: FIN without RSV2 and RSV3", self.index);
         let (start, len) = match second {
             0..=125 => (2, usize::from(second)),
             126 => (4, u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?).into()),
@@ -281,7 +312,12 @@ impl Client {
         };
         let payload = bytes.get(start..start + len)?.to_vec();
         self.incoming.drain(..start + len);
-        Some((first & 0x0f, payload))
+        let opcode = first & 0x0f;
+        if !is_compressed {
+            return Some((opcode, payload));
+        }
+        let deflate = self.deflate.as_mut().filter(|_| opcode < 8).expect("compression agreed on");
+        Some((opcode, deflate.inflate(&payload).expect("a stream in step")))
     }
 
     /// A message must be the next one of its sender, with every byte as it was sent.

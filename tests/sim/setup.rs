@@ -11,8 +11,10 @@ use ringsocket::host::library::Callbacks;
 use ringsocket::host::outlets::{Outlet, Outlets};
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
+use ringsocket::worker::press::Compression;
 use ringsocket::worker::to_app::ToApp;
 use ringsocket::worker::{Counters, Policy, Shared, Worker};
+use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade::Endpoint;
 use ringsocket_ring::ring;
 
@@ -145,6 +147,21 @@ fn policy(scenario: Scenario) -> Policy {
         stop: Duration::from_secs(20),
         max_connections: 100,
         receive_buffer: 32 * 1024,
-        compression: None,
+        compression: Some(compression()),
+    }
+}
+
+/// Contexts may be taken over, but only by some of the clients.
+fn compression() -> Compression {
+    Compression {
+        terms: Terms {
+            client_takeover: true,
+            server_takeover: true,
+            client_window_bits: 12,
+            server_window_bits: 15,
+        },
+        level: 1,
+        min_size: 64,
+        takeover_c: 4,
     }
 }

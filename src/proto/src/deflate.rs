@@ -188,7 +188,8 @@ impl Deflater {
     /// Compresses into `output`, and says to how many bytes; `None` if to no fewer.
     fn compress(&mut self, payload: &[u8], bits: u8, before: &[u8]) -> Option<usize> {
         let bits = bits.clamp(MIN_BITS, MAX_BITS);
-        let stream = self.streams[usize::from(bits - MIN_BITS)].get_or_insert_with(|| {
+        let place = &mut self.streams[usize::from(bits - MIN_BITS)];
+        let stream = place.get_or_insert_with(|| {
             Box::new(Compress::new_with_window_bits(self.level, false, bits))
         });
         stream.reset();
@@ -197,12 +198,17 @@ impl Deflater {
         }
         self.output.clear();
         self.output.shrink_to(KEEP);
-        // Room for as much as pays, for what is cut off, and for a byte that says that all fitted.
-        self.output.reserve(payload.len() + TAIL.len() + 1);
+        // Room for the longest that may come of it: 9 bits for a byte, and some for the ends of
+        // blocks.
+        self.output.reserve(payload.len() + payload.len() / 8 + 256);
         stream.compress_vec(payload, &mut self.output, FlushCompress::Sync).ok()?;
-        let is_all =
-            stream.total_in() == payload.len() as u64 && self.output.len() < self.output.capacity();
-        let len = self.output.len().checked_sub(TAIL.len()).filter(|_| is_all)?;
+        if self.output.len() == self.output.capacity() {
+            // Resetting zlib-rs 0.6 does not take back what is still to be put out: its buffer
+            // overflows in a later message, with a panic.
+            *place = None;
+            return None;
+        }
+        let len = self.output.len().checked_sub(TAIL.len())?;
         (self.output[len..] == TAIL && len < payload.len()).then_some(len)
     }
 }
