@@ -1,12 +1,13 @@
 //! `ringsocket-bench`: what a message costs the server, in CPU time, beside the floor (a bare TCP
 //! epoll echo of the same bytes) in alternating runs. `compare` runs both; `load` drives a server
-//! that is already there; `floor` is the floor server by itself.
+//! that is already there; `floor` is the floor server by itself; `idle` measures memory instead.
 //!
 //! Not a latency or a throughput bench: the generator and the servers each have a core of their
 //! own, and only the server's is counted.
 
 mod compare;
 mod floor;
+mod idle;
 mod load;
 
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ enum What {
     /// Runs the RingSocket daemon built beside this program and the floor by turns, and prints
     /// the CPU time of each per echoed message and their ratio
     Compare(Plan),
+    /// Prints what idle connections cost the daemon built beside this program in resident memory
+    Idle(idle::Plan),
     /// Drives an echo app that is already there, and prints its rate
     Load {
         /// Address of the server
@@ -65,6 +68,7 @@ enum What {
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Compare(plan) => compare::run(&plan),
+        What::Idle(plan) => idle::run(&plan),
         What::Load { address, path, pid, size, connections, in_flight, seconds } => {
             let shape = Shape { size, connections, in_flight };
             drive(address, &path, pid, shape, seconds)
