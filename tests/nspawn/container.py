@@ -6,7 +6,6 @@ Not for: what is tested in it (scenario.py).
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -34,22 +33,9 @@ STOP_S = 20
 
 def make_root(cache: Path, suite: str) -> Path:
     """The root folder of a suite, made if it is not there yet."""
-    root = cache / suite
-    stamp = cache / f"{suite}.packages"
-    if root.exists() and stamp.exists() and stamp.read_text() == PACKAGES:
-        return root
-    print(f"nspawn: making a Debian {suite} (about a minute)", flush=True)
-    new = cache / f"{suite}.new"
-    for old in (root, new):
-        shutil.rmtree(old, ignore_errors=True)
-    with open(cache / f"{suite}.debootstrap.log", "wb") as log:
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(new)]
-        made = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
-    if made.returncode != 0:
-        raise RuntimeError(f"debootstrap failed: see {log.name}")
-    new.rename(root)
-    stamp.write_text(PACKAGES)
-    return root
+    script = Path(__file__).parent.parent / "debian-root"
+    subprocess.run([script, suite, PACKAGES, cache / suite], check=True)
+    return cache / suite
 
 
 class Container:
