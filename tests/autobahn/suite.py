@@ -76,14 +76,17 @@ def free_port() -> int:
     raise Failure("there is no free port")
 
 
-def start_server(built: Path, folder: Path, port: int) -> Child:
-    """The daemon as shipped: its configuration sets nothing, and the apps folder holds echo."""
+def start_server(built: Path, folder: Path, port: int, takeover: bool) -> Child:
+    """The daemon as shipped, whose configuration sets nothing, with the echo app."""
     apps = folder / "apps"
     apps.mkdir(parents=True, exist_ok=True)
     echo = apps / "echo.so"
     echo.unlink(missing_ok=True)
     echo.symlink_to((built / "libecho.so").resolve())
     config = HERE.parent.parent / "packaging/ringsocket.json"
+    if takeover:
+        config = folder / "ringsocket.json"
+        config.write_text('{ "deflate_takeover": "both" }\n')
     server = Child(
         "ringsocket",
         ["systemd-socket-activate", f"--listen=127.0.0.1:{port}", "--fdname=ws"]
@@ -178,7 +181,8 @@ def run(options, patterns: list[str]) -> dict:
     """Runs the cases; what was reported, which is all that was planned."""
     client = Client(options.root, options.home)
     port = free_port()
-    with start_server(options.built, client.folder / "server", port) as server:
+    folder = client.folder / "server"
+    with start_server(options.built, folder, port, options.takeover) as server:
         with client.start(port, patterns) as wstest:
             watch(wstest, server)
         stop_server(server)
@@ -205,13 +209,14 @@ def main():
     parser.add_argument("--home", required=True)
     parser.add_argument("--built", required=True, type=Path)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--takeover", action="store_true")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
     # As at Ctrl-C: the children are ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
-    patterns = options.cases or (["*"] if options.all else CI)
+    patterns = options.cases or (["*"] if options.all else SMALL if options.takeover else CI)
     began = time.monotonic()
     results = Results(HERE / "results.json")
     try:
