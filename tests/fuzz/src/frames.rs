@@ -1,0 +1,76 @@
+//! The target `frames`: an open connection and whatever a client may send on it.
+//!
+//! Beside what `drive` holds for every connection, a second reader of frames (`model`), written for
+//! whole streams and without regard to speed, says what must have come of the stream.
+
+use ringsocket_proto::{Request, upgrade};
+
+use crate::client;
+use crate::drive::{Action, Outcome, Script, Seen, limits};
+use crate::model::{Effect, Model};
+use crate::recipe::Recipe;
+use crate::wire;
+
+/// Message and chain sizes; those of the first are what `client` has lengths for.
+const SIZES: [[usize; 2]; 4] = [[70_000, 72_000], [500, 514], [125, 2000], [4096, 4200]];
+
+const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// Runs one input.
+pub fn check(data: &[u8]) {
+    let recipe = Recipe::read(data);
+    let program;
+    let bytes = match recipe.is_raw {
+        true => recipe.body,
+        false => {
+            program = client::stream(recipe.body);
+            &program
+        }
+    };
+    let [message_size, chain_size] = SIZES[usize::from(recipe.variant) % SIZES.len()];
+    let limits = limits([1024, 16, message_size, chain_size]);
+    let script = Script { recipe: &recipe, limits: &limits, before: HANDSHAKE, bytes, answer };
+    let outcome = script.outcome();
+    assert_eq!(expected(&script), came_of(&outcome), "what must be seen, and what is");
+}
+
+/// What must come of the script.
+fn expected(script: &Script<'_>) -> (Vec<Effect>, Vec<Effect>) {
+    let mut model = Model::new(script.limits);
+    let mut from = 0;
+    for (at, action) in script.actions() {
+        model.read(&script.bytes[from..at]);
+        from = at;
+        match action {
+            Some(Action::Close) => model.close(),
+            Some(Action::Expire) => model.expire(),
+            None => {}
+        }
+    }
+    let is_sent = |effect: &Effect| matches!(effect, Effect::SendPong(_) | Effect::SendClose(_));
+    model.effects.into_iter().partition(is_sent)
+}
+
+/// What was written, and what was seen.
+fn came_of(outcome: &Outcome) -> (Vec<Effect>, Vec<Effect>) {
+    let sent = wire::frames(&outcome.out).into_iter().map(|frame| match frame {
+        wire::Frame::Pong(payload) => Effect::SendPong(payload.to_vec()),
+        wire::Frame::Close(code) => Effect::SendClose(code),
+    });
+    let seen = outcome.seen.iter().map(|seen| match seen {
+        Seen::Message(kind, payload) => Effect::Message(*kind, payload.clone()),
+        Seen::Pong(payload) => Effect::Pong(payload.clone()),
+        Seen::Closed(code, reason) => Effect::Closed(*code, reason.clone().into_bytes()),
+        Seen::Violation(code, _) => Effect::Violation(*code),
+        Seen::Expired(_) => Effect::Expired,
+        Seen::Request(_) | Seen::BadRequest(..) => panic!("{seen:?} on an open connection"),
+    });
+    (sent.collect(), seen.collect())
+}
+
+fn answer(request: &Request<'_>, out: &mut Vec<u8>) -> (String, bool) {
+    upgrade::write_switching_protocols(request, None, out);
+    (String::new(), true)
+}

@@ -1,0 +1,103 @@
+//! The target `head`: a request head, and what a server with a few endpoints answers to it; and
+//! bytes that came with the head.
+
+use ringsocket_proto::upgrade::{self, Authority, Decision, Endpoint};
+use ringsocket_proto::{Phase, Request};
+
+use crate::drive::{Outcome, Script, Seen, limits};
+use crate::recipe::Recipe;
+use crate::wire::{self, Response};
+
+/// Head sizes and numbers of header fields.
+const SIZES: [[usize; 2]; 3] = [[8192, 64], [512, 8], [100, 3]];
+
+/// Runs one input.
+pub fn check(data: &[u8]) {
+    let recipe = Recipe::read(data);
+    let [head_size, header_c] = SIZES[usize::from(recipe.variant) % SIZES.len()];
+    let limits = limits([head_size, header_c, 1000, 1100]);
+    let script =
+        Script { recipe: &recipe, limits: &limits, before: &[], bytes: recipe.body, answer };
+    let outcome = script.outcome();
+    if !outcome.out.is_empty() {
+        hold(&outcome);
+    }
+}
+
+/// The first response is the only one, unless it is 101; then frames follow.
+fn hold(outcome: &Outcome) {
+    let response = Response::read(&outcome.out);
+    if response.status == 101 {
+        response.is_upgrade();
+        wire::frames(response.rest);
+        assert_ne!(outcome.phase, Phase::Head);
+        return;
+    }
+    let is_head =
+        matches!(&outcome.seen[..], [Seen::Request(words), ..] if words.starts_with("HEAD "));
+    response.is_last(is_head);
+    assert_eq!(outcome.phase, Phase::Finished);
+    assert_eq!(outcome.seen.len(), 1, "{:?}", outcome.seen);
+    if let Seen::BadRequest(status, _) = outcome.seen[0] {
+        assert_eq!(status, response.status);
+    }
+}
+
+/// Endpoints that differ in whom they let in.
+fn endpoints() -> [Endpoint; 4] {
+    let endpoint = |path: &str, host: Option<&str>, port| Endpoint {
+        path: path.to_owned(),
+        authority: host.map(|host| Authority { host: host.to_owned(), port }),
+        allowed_origins: Vec::new(),
+        subprotocols: Vec::new(),
+    };
+    [
+        endpoint("/", None, 0),
+        endpoint("/a", Some("example.com"), 80),
+        Endpoint {
+            allowed_origins: vec!["https://example.com".to_owned()],
+            ..endpoint("/a", Some("[::1]"), 8080)
+        },
+        Endpoint {
+            subprotocols: vec!["chat".to_owned(), "soap".to_owned()],
+            ..endpoint("/b", None, 0)
+        },
+    ]
+}
+
+/// Answers like a server without pages.
+fn answer(request: &Request<'_>, out: &mut Vec<u8>) -> (String, bool) {
+    hold_request(request);
+    let endpoints = endpoints();
+    let decision = upgrade::decide(request, &endpoints, 80);
+    let words = format!("{} {request:?} {decision:?}", request.method());
+    let is_head = request.method() == "HEAD";
+    match decision {
+        Decision::Accept { endpoint, subprotocol } => {
+            assert_eq!(endpoints[endpoint].path, request.path());
+            if let Some(subprotocol) = &subprotocol {
+                assert!(endpoints[endpoint].subprotocols.contains(subprotocol));
+            }
+            upgrade::write_switching_protocols(request, subprotocol.as_deref(), out);
+            return (words, true);
+        }
+        Decision::Refuse(response) | Decision::Page { otherwise: response } => {
+            response.write(is_head, out);
+        }
+    }
+    (words, false)
+}
+
+/// What every request has, whatever was sent.
+fn hold_request(request: &Request<'_>) {
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(is_word(request.method()), "{request:?}");
+    assert!(is_word(request.path()), "{request:?}");
+    assert!(request.query().is_none_or(|query| query.is_empty() || is_word(query)), "{request:?}");
+    assert!(request.host().is_some() || !request.is_http_1_1(), "{request:?}");
+    for (name, value) in request.headers() {
+        assert!(std::str::from_utf8(name).is_ok_and(is_word), "{request:?}");
+        assert_eq!(value, value.trim_ascii(), "{request:?}");
+        assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)), "{request:?}");
+    }
+}

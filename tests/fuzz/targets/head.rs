@@ -1,0 +1,4 @@
+//! The fuzz target `head`; what it does is in the library.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringsocket_fuzz::head::check(data));
