@@ -7,11 +7,15 @@
 //! a byte from which the masking key is made.
 
 use crate::recipe::Reader;
+use crate::squeeze::{End, Squeeze};
 
 /// A stream ends once it is this long, so that no input is slow.
 const MAX_STREAM: usize = 80_000;
 
+const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+/// RSV1 (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// Lengths around which something changes: the forms of the length, what is reserved first for a
@@ -25,8 +29,11 @@ enum Payload<'d> {
     Given(&'d [u8]),
     /// 126 to 223: one byte over and over.
     Filler(u8, usize),
-    /// 224 to 255: as [`Payload::Given`], in a frame that breaks a rule.
+    /// 224 to 239: as [`Payload::Given`], in a frame that breaks a rule.
     Odd(Oddity, &'d [u8]),
+    /// 240 to 255: as [`Payload::Given`], or [`Payload::Filler`] for an odd number, and compressed
+    /// where that was agreed on.
+    Compressed(End, Vec<u8>),
 }
 
 /// What is wrong with a frame.
@@ -57,60 +64,94 @@ impl Oddity {
     }
 }
 
-/// The stream that a program stands for.
-pub fn stream(program: &[u8]) -> Vec<u8> {
+/// The stream that a program stands for. With a compressor, RSV1 stands in frames as the program
+/// has it, be their payload compressed or not.
+pub(crate) fn stream(program: &[u8], mut squeeze: Option<&mut Squeeze>) -> Vec<u8> {
     let mut program = Reader::new(program);
     let mut out = Vec::new();
+    let kept = if squeeze.is_some() { !RESERVED | COMPRESSED } else { !RESERVED };
     while !program.is_empty() && out.len() < MAX_STREAM {
         let (first, what, key) = (program.byte(), program.byte(), program.byte());
-        let payload = match what {
-            0..126 => Payload::Given(program.bytes(usize::from(what))),
-            126..224 => {
-                Payload::Filler(program.byte(), LENGTHS[usize::from(what - 126) % LENGTHS.len()])
+        let payload = payload(what, &mut program);
+        let key = [key, key.wrapping_mul(3), key ^ 0x5a, !key];
+        match (&payload, squeeze.as_deref_mut()) {
+            (Payload::Odd(oddity, bytes), _) => odd(*oddity, first, kept, bytes, key, &mut out),
+            (Payload::Given(bytes), _) => frame(first & kept, bytes, key, &mut out),
+            (Payload::Filler(byte, len), _) => {
+                frame(first & kept, &vec![*byte; *len], key, &mut out);
             }
-            224.. => {
-                let len = usize::from(program.byte() % 126);
-                Payload::Odd(Oddity::new(what), program.bytes(len))
+            (Payload::Compressed(_, bytes), None) => frame(first & kept, bytes, key, &mut out),
+            (Payload::Compressed(end, bytes), Some(squeeze)) => {
+                let bytes = squeeze.message(bytes, *end);
+                compressed(first, &bytes, key, &mut out);
             }
-        };
-        write(first, &payload, key, &mut out);
+        }
     }
     out
 }
 
-fn write(first: u8, payload: &Payload<'_>, key: u8, out: &mut Vec<u8>) {
-    let key = [key, key.wrapping_mul(3), key ^ 0x5a, !key];
-    let plain = first & !RESERVED;
-    match *payload {
-        Payload::Given(bytes) => frame(plain, bytes, key, out),
-        Payload::Filler(byte, len) => frame(plain, &vec![byte; len], key, out),
-        Payload::Odd(oddity, bytes) => {
-            let len = bytes.len() as u64;
-            match oddity {
-                Oddity::ReservedBits => frame(first, bytes, key, out),
-                Oddity::Unmasked => {
-                    out.extend([plain, bytes.len() as u8]);
-                    out.extend(bytes);
-                }
-                Oddity::Long16 => {
-                    out.extend([plain, MASKED | 126, 0, bytes.len() as u8]);
-                    push_masked(bytes, key, out);
-                }
-                Oddity::Long64 => long(plain, len, bytes, key, out),
-                Oddity::TopBit => long(plain, len | 1 << 63, bytes, key, out),
-                Oddity::Endless => long(plain, u64::MAX >> 1, bytes, key, out),
-                Oddity::Short => {
-                    out.extend([plain, MASKED | 125]);
-                    push_masked(bytes, key, out);
-                }
-                Oddity::Bytes => out.extend(bytes),
-            }
+fn payload<'d>(what: u8, program: &mut Reader<'d>) -> Payload<'d> {
+    let length = |by: u8| LENGTHS[usize::from(by) % LENGTHS.len()];
+    match what {
+        0..126 => Payload::Given(program.bytes(usize::from(what))),
+        126..224 => Payload::Filler(program.byte(), length(what - 126)),
+        224..240 => {
+            let len = usize::from(program.byte() % 126);
+            Payload::Odd(Oddity::new(what), program.bytes(len))
+        }
+        240.. => {
+            let end = [End::Flush, End::LastBlock, End::Blocks][usize::from(what / 2) % 3];
+            let len = program.byte();
+            Payload::Compressed(
+                end,
+                match what % 2 {
+                    0 => program.bytes(usize::from(len)).to_vec(),
+                    _ => vec![program.byte(); length(len)],
+                },
+            )
         }
     }
 }
 
+/// A compressed message, in one frame; or in three, if its first byte has no FIN.
+fn compressed(first: u8, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    let (kind, is_whole) = (first & 0x0f | COMPRESSED, first & FIN != 0);
+    if is_whole {
+        return frame(FIN | kind, payload, key, out);
+    }
+    let (start, rest) = payload.split_at(payload.len() / 3);
+    let (middle, end) = rest.split_at(rest.len() / 2);
+    frame(kind, start, key, out);
+    frame(0, middle, key, out);
+    frame(FIN, end, key, out);
+}
+
+/// A frame that breaks a rule.
+fn odd(oddity: Oddity, first: u8, kept: u8, bytes: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    let (plain, len) = (first & kept, bytes.len() as u64);
+    match oddity {
+        Oddity::ReservedBits => frame(first, bytes, key, out),
+        Oddity::Unmasked => {
+            out.extend([plain, bytes.len() as u8]);
+            out.extend(bytes);
+        }
+        Oddity::Long16 => {
+            out.extend([plain, MASKED | 126, 0, bytes.len() as u8]);
+            push_masked(bytes, key, out);
+        }
+        Oddity::Long64 => long(plain, len, bytes, key, out),
+        Oddity::TopBit => long(plain, len | 1 << 63, bytes, key, out),
+        Oddity::Endless => long(plain, u64::MAX >> 1, bytes, key, out),
+        Oddity::Short => {
+            out.extend([plain, MASKED | 125]);
+            push_masked(bytes, key, out);
+        }
+        Oddity::Bytes => out.extend(bytes),
+    }
+}
+
 /// A frame as RFC 6455 section 5.2 has it, its length in its shortest form.
-pub fn frame(first: u8, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+fn frame(first: u8, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     match payload.len() {
         len @ 0..=125 => out.extend([first, MASKED | len as u8]),
         len @ 126..=65_535 => {
@@ -143,7 +184,7 @@ mod tests {
     #[test]
     fn a_program_becomes_frames() {
         let program = [&[0xf1, 2, 0][..], b"hi", &[0x82, 128, 1, 7]].concat();
-        let stream = stream(&program);
+        let stream = stream(&program, None);
         let hi = [0x81, 0x82, 0, 0, 0x5a, 0xff, b'h', b'i'];
         assert_eq!(stream[..8], hi, "reserved bits are left out");
         assert_eq!(stream[8..12], [0x82, 0xfe, 0, 126]);
@@ -152,7 +193,7 @@ mod tests {
 
     #[test]
     fn odd_frames_are_odd() {
-        let of = |first, oddity: u8| stream(&[first, 224 + oddity, 0, 1, b'x']);
+        let of = |first, oddity: u8| stream(&[first, 224 + oddity, 0, 1, b'x'], None);
         assert_eq!(of(0xc1, 0)[0], 0xc1);
         assert_eq!(of(0x81, 1), [0x81, 1, b'x']);
         assert_eq!(of(0x81, 2)[1..4], [0xfe, 0, 1]);

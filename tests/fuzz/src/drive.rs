@@ -6,6 +6,7 @@ use std::iter;
 use std::str;
 use std::time::Duration;
 
+use ringsocket_proto::deflate::{Agreement, Inflater};
 use ringsocket_proto::{
     CloseCode, Connection, Event, Expired, Input, Kind, Limits, Millis, Phase, Request,
 };
@@ -23,8 +24,18 @@ const CLOSE_WAIT: Duration = Duration::from_secs(30);
 
 /// Limits with these sizes.
 pub(crate) fn limits([head_size, header_c, message_size, chain_size]: [usize; 4]) -> Limits {
-    let (head_wait, close_wait) = (HEAD_WAIT, CLOSE_WAIT);
-    Limits { head_size, header_c, message_size, chain_size, head_wait, close_wait }
+    Limits {
+        head_size,
+        header_c,
+        message_size,
+        chain_size,
+        frame_size: message_size,
+        fragment_c: 1000,
+        head_wait: HEAD_WAIT,
+        close_wait: CLOSE_WAIT,
+        ping_wait: None,
+        pong_wait: CLOSE_WAIT,
+    }
 }
 
 /// What the server does by itself.
@@ -56,9 +67,15 @@ pub(crate) struct Outcome {
     is_idle_on_heap: bool,
 }
 
-/// Answers a request: appends the response to `out` and says in words what was answered, and
-/// whether that was 101.
-pub(crate) type Answer = fn(&Request<'_>, &mut Vec<u8>) -> (String, bool);
+/// What a request is answered with.
+pub(crate) enum Answer {
+    /// 101, and how messages may be compressed.
+    Accept(Option<Agreement>),
+    Refuse,
+}
+
+/// Answers a request: appends the response to `out`, and says in words what it was.
+pub(crate) type Answerer<'a> = &'a dyn Fn(&Request<'_>, &mut Vec<u8>) -> (String, Answer);
 
 /// A conversation.
 pub(crate) struct Script<'s> {
@@ -68,7 +85,7 @@ pub(crate) struct Script<'s> {
     pub(crate) before: &'s [u8],
     /// What the client sends.
     pub(crate) bytes: &'s [u8],
-    pub(crate) answer: Answer,
+    pub(crate) answer: Answerer<'s>,
 }
 
 impl Script<'_> {
@@ -133,7 +150,8 @@ fn assert_same(whole: &Outcome, cut: &Outcome, how: &str) {
 struct Caller<'s> {
     connection: Connection,
     limits: &'s Limits,
-    answer: Answer,
+    answer: Answerer<'s>,
+    inflater: Inflater,
     now: Millis,
     /// Bytes fed so far.
     fed: usize,
@@ -145,7 +163,8 @@ impl<'s> Caller<'s> {
     fn new(script: &Script<'s>) -> Self {
         let (limits, answer, now) = (script.limits, script.answer, Millis(1000));
         let connection = Connection::new(now, limits);
-        Self { connection, limits, answer, now, fed: 0, seen: Vec::new(), out: Vec::new() }
+        let (inflater, seen, out) = Default::default();
+        Self { connection, limits, answer, inflater, now, fed: 0, seen, out }
     }
 
     /// Forgets what was said so far.
@@ -198,17 +217,18 @@ impl<'s> Caller<'s> {
 
     fn next(&mut self, input: &mut Input<'_>) -> Option<Seen> {
         let out = &mut self.out;
-        let event = self.connection.receive(input, self.now, self.limits, out)?;
+        let (now, inflater) = (self.now, &mut self.inflater);
+        let event = self.connection.receive(input, now, self.limits, inflater, out)?;
         Some(match event {
             Event::Request(request) => {
-                let (answer, is_upgrade) = (self.answer)(&request, out);
+                let (words, answer) = (self.answer)(&request, out);
                 drop(request);
                 assert_eq!(self.connection.phase(), Phase::Deciding);
-                match is_upgrade {
-                    true => self.connection.accept(),
-                    false => self.connection.refuse(),
+                match answer {
+                    Answer::Accept(deflate) => self.connection.accept(deflate),
+                    Answer::Refuse => self.connection.refuse(),
                 }
-                Seen::Request(answer)
+                Seen::Request(words)
             }
             Event::Message { kind, payload } => {
                 assert!(payload.len() <= self.limits.message_size, "{} B", payload.len());

@@ -4,9 +4,10 @@
 //! whole streams and without regard to speed, says what must have come of the stream.
 
 use ringsocket_proto::Request;
+use ringsocket_proto::deflate::Agreement;
 
 use crate::client;
-use crate::drive::{Action, Outcome, Script, Seen, limits};
+use crate::drive::{Action, Answer, Outcome, Script, Seen, limits};
 use crate::model::{Effect, Model};
 use crate::recipe::Recipe;
 use crate::wire;
@@ -20,24 +21,33 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost:\r\n\r\n";
 /// Runs one input.
 pub fn check(data: &[u8]) {
     let recipe = Recipe::read(data);
-    let program;
-    let bytes = match recipe.is_raw {
-        true => recipe.body,
-        false => {
-            program = client::stream(recipe.body);
-            &program
-        }
+    let sizes = SIZES[usize::from(recipe.variant) % SIZES.len()];
+    let stream = match recipe.is_raw {
+        true => recipe.body.to_vec(),
+        false => client::stream(recipe.body, None),
     };
-    let [message_size, chain_size] = SIZES[usize::from(recipe.variant) % SIZES.len()];
+    converse(&recipe, sizes, &stream, None);
+}
+
+/// Sends a stream to an open connection, with these limits of messages and of their frames, and
+/// holds what comes of it to the model.
+pub(crate) fn converse(
+    recipe: &Recipe<'_>,
+    [message_size, chain_size]: [usize; 2],
+    bytes: &[u8],
+    deflate: Option<Agreement>,
+) {
     let limits = limits([1024, 16, message_size, chain_size]);
-    let script = Script { recipe: &recipe, limits: &limits, before: REQUEST, bytes, answer };
+    let answer = |_: &Request<'_>, _: &mut Vec<u8>| (String::new(), Answer::Accept(deflate));
+    let script = Script { recipe, limits: &limits, before: REQUEST, bytes, answer: &answer };
     let outcome = script.outcome();
-    assert_eq!(expected(&script), came_of(&outcome), "what must be seen, and what is");
+    let expected = expected(&script, deflate);
+    assert_eq!(expected, came_of(&outcome), "what must be seen, and what is");
 }
 
 /// What must come of the script.
-fn expected(script: &Script<'_>) -> (Vec<Effect>, Vec<Effect>) {
-    let mut model = Model::new(script.limits);
+fn expected(script: &Script<'_>, deflate: Option<Agreement>) -> (Vec<Effect>, Vec<Effect>) {
+    let mut model = Model::new(script.limits, deflate);
     let mut from = 0;
     for (at, action) in script.actions() {
         model.read(&script.bytes[from..at]);
@@ -67,9 +77,4 @@ fn came_of(outcome: &Outcome) -> (Vec<Effect>, Vec<Effect>) {
         Seen::Request(_) | Seen::BadRequest(..) => panic!("{seen:?} on an open connection"),
     });
     (sent.collect(), seen.collect())
-}
-
-/// Grants the upgrade.
-fn answer(_: &Request<'_>, _: &mut Vec<u8>) -> (String, bool) {
-    (String::new(), true)
 }

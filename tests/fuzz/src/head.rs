@@ -1,23 +1,54 @@
 //! The target `head`: a request head, and what a server with a few endpoints answers to it; and
 //! bytes that came with the head.
 
+use ringsocket_proto::deflate::{Agreed, Terms};
 use ringsocket_proto::upgrade::{self, Authority, Decision, Endpoint};
 use ringsocket_proto::{Phase, Request};
 
-use crate::drive::{Outcome, Script, Seen, limits};
+use crate::drive::{Answer, Outcome, Script, Seen, limits};
 use crate::recipe::Recipe;
 use crate::wire::{self, Response};
 
 /// Head sizes and numbers of header fields.
 const SIZES: [[usize; 2]; 3] = [[8192, 64], [512, 8], [100, 3]];
 
+/// On what terms messages may be compressed.
+const TERMS: [Option<Terms>; 4] = [
+    Some(Terms {
+        client_takeover: true,
+        server_takeover: true,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    }),
+    None,
+    Some(Terms {
+        client_takeover: true,
+        server_takeover: false,
+        client_window_bits: 9,
+        server_window_bits: 12,
+    }),
+    Some(Terms {
+        client_takeover: false,
+        server_takeover: true,
+        client_window_bits: 15,
+        server_window_bits: 9,
+    }),
+];
+
 /// Runs one input.
 pub fn check(data: &[u8]) {
     let recipe = Recipe::read(data);
     let [head_size, header_c] = SIZES[usize::from(recipe.variant) % SIZES.len()];
     let limits = limits([head_size, header_c, 1000, 1100]);
-    let script =
-        Script { recipe: &recipe, limits: &limits, before: &[], bytes: recipe.body, answer };
+    let terms = TERMS[usize::from(recipe.variant) % TERMS.len()];
+    let answer = |request: &Request<'_>, out: &mut Vec<u8>| answer(request, terms.as_ref(), out);
+    let script = Script {
+        recipe: &recipe,
+        limits: &limits,
+        before: &[],
+        bytes: recipe.body,
+        answer: &answer,
+    };
     let outcome = script.outcome();
     if !outcome.out.is_empty() {
         hold(&outcome);
@@ -66,26 +97,48 @@ fn endpoints() -> [Endpoint; 4] {
 }
 
 /// Answers like a server without pages.
-fn answer(request: &Request<'_>, out: &mut Vec<u8>) -> (String, bool) {
+fn answer(request: &Request<'_>, terms: Option<&Terms>, out: &mut Vec<u8>) -> (String, Answer) {
     hold_request(request);
     let endpoints = endpoints();
-    let decision = upgrade::decide(request, &endpoints, 80);
+    let decision = upgrade::decide(request, &endpoints, 80, terms);
     let words = format!("{} {request:?} {decision:?}", request.method());
     let is_head = request.method() == "HEAD";
     match decision {
-        Decision::Accept { endpoint, subprotocol } => {
+        Decision::Accept { endpoint, subprotocol, deflate } => {
             assert_eq!(endpoints[endpoint].path, request.path());
             if let Some(subprotocol) = &subprotocol {
                 assert!(endpoints[endpoint].subprotocols.contains(subprotocol));
             }
-            upgrade::write_switching_protocols(request, subprotocol.as_deref(), out);
-            return (words, true);
+            hold_agreed(request, deflate.as_ref(), terms);
+            let (subprotocol, agreed) = (subprotocol.as_deref(), deflate.as_ref());
+            upgrade::write_switching_protocols(request, subprotocol, agreed, out);
+            return (words, Answer::Accept(deflate.map(|agreed| agreed.agreement)));
         }
         Decision::Refuse(response) | Decision::Page { otherwise: response } => {
             response.write(is_head, out);
         }
     }
-    (words, false)
+    (words, Answer::Refuse)
+}
+
+/// RFC 7692 section 7.1: what was agreed on lies within the terms, and the words that tell the
+/// client hold no parameter twice.
+fn hold_agreed(request: &Request<'_>, agreed: Option<&Agreed>, terms: Option<&Terms>) {
+    let Some(Agreed { agreement, response }) = agreed else { return };
+    let terms = terms.expect("terms, if something was agreed on");
+    assert!(request.header("sec-websocket-extensions").is_some(), "{agreed:?} without an offer");
+    assert!(!agreement.client_takeover || terms.client_takeover, "{agreed:?}");
+    assert!(!agreement.server_takeover || terms.server_takeover, "{agreed:?}");
+    assert!((9..=terms.server_window_bits).contains(&agreement.server_window_bits), "{agreed:?}");
+    let client_bits = 8..=if agreement.client_takeover { terms.client_window_bits } else { 15 };
+    assert!(client_bits.contains(&agreement.client_window_bits), "{agreed:?}");
+    let mut words = response.split("; ");
+    assert_eq!(words.next(), Some("permessage-deflate"));
+    let mut names: Vec<&str> = words.map(|word| word.split('=').next().unwrap_or(word)).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|two| two[0] != two[1]), "{response}");
+    assert_ne!(names.contains(&"server_no_context_takeover"), agreement.server_takeover);
+    assert_ne!(names.contains(&"client_no_context_takeover"), agreement.client_takeover);
 }
 
 /// What every request has, whatever was sent.

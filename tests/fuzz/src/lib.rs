@@ -8,17 +8,24 @@
 
 pub mod client;
 pub mod config;
+pub mod deflate;
 mod drive;
 pub mod frames;
 pub mod head;
+mod inflate;
 mod model;
 pub mod recipe;
 pub mod seeds;
+mod squeeze;
 mod wire;
 
 /// A target: takes any bytes, and panics if what they lead to is wrong.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, each a folder of seeds and a file under `targets/`.
-pub const TARGETS: [(&str, Target); 3] =
-    [("config", config::check), ("frames", frames::check), ("head", head::check)];
+pub const TARGETS: [(&str, Target); 4] = [
+    ("config", config::check),
+    ("deflate", deflate::check),
+    ("frames", frames::check),
+    ("head", head::check),
+];

@@ -1,9 +1,12 @@
-//! A second reader of a client's frames (RFC 6455 section 5), which says what must come of a
+//! A second reader of a client's frames (RFC 6455 section 5, RFC 7692 section 6), which says what must come of a
 //! stream. It keeps all it has read and gives nothing away for speed, so that there is little in it
 //! that could go wrong.
 //! Not for: the words of a violation, or what is kept in memory.
 
+use ringsocket_proto::deflate::Agreement;
 use ringsocket_proto::{Kind, Limits};
+
+use crate::inflate::Inflate;
 
 /// What must be seen, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +36,7 @@ enum Phase {
 #[derive(Debug)]
 struct Frame {
     is_final: bool,
+    is_compressed: bool,
     opcode: u8,
     key: [u8; 4],
     len: u64,
@@ -57,10 +61,18 @@ impl Frame {
 #[derive(Debug)]
 struct Message {
     kind: Kind,
+    is_compressed: bool,
     /// Announced bytes of payload, and of whole frames.
     size: u64,
     chain: u64,
     payload: Vec<u8>,
+}
+
+impl Message {
+    /// Whether it can be told before its end that it is no text.
+    fn is_plain_text(&self) -> bool {
+        self.kind == Kind::Text && !self.is_compressed
+    }
 }
 
 /// The server's side of an open connection.
@@ -69,6 +81,8 @@ pub(crate) struct Model {
     message_size: u64,
     chain_size: u64,
     phase: Phase,
+    /// Where messages may be compressed.
+    inflate: Option<Inflate>,
     header: Vec<u8>,
     frame: Option<Frame>,
     message: Option<Message>,
@@ -76,8 +90,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, deflate: Option<Agreement>) -> Self {
+        let window = |of: Agreement| of.client_takeover.then_some(of.client_window_bits);
         Self {
+            inflate: deflate.map(|agreement| Inflate::new(window(agreement))),
             message_size: limits.message_size as u64,
             chain_size: limits.chain_size as u64,
             phase: Phase::Open,
@@ -98,7 +114,7 @@ impl Model {
         }
         // A text that no further byte can mend is refused before its frame ends.
         let is_open = self.phase == Phase::Open;
-        let text = self.message.as_ref().filter(|message| is_open && message.kind == Kind::Text);
+        let text = self.message.as_ref().filter(|message| is_open && message.is_plain_text());
         if let (Some(message), Some(frame)) = (text, &self.frame) {
             if frame.opcode < 8 && is_hopeless(&[&message.payload[..], &frame.payload].concat()) {
                 self.fail(1007);
@@ -146,7 +162,7 @@ impl Model {
             Some(frame) => frame.read(bytes),
             None => {
                 self.header.push(bytes[0]);
-                if let Some(mut frame) = header(&self.header)? {
+                if let Some(mut frame) = header(&self.header, self.inflate.is_some())? {
                     frame.is_unwanted = self.admit(&frame)?;
                     self.header.clear();
                     self.frame = Some(frame);
@@ -173,7 +189,9 @@ impl Model {
                 (0, Some(_)) => {}
                 (1 | 2, None) => {
                     let kind = if frame.opcode == 1 { Kind::Text } else { Kind::Binary };
-                    self.message = Some(Message { kind, size: 0, chain: 0, payload: Vec::new() });
+                    let (is_compressed, payload) = (frame.is_compressed, Vec::new());
+                    self.message =
+                        Some(Message { kind, is_compressed, size: 0, chain: 0, payload });
                 }
                 _ => return Err(1002),
             }
@@ -199,19 +217,29 @@ impl Model {
             _ => {
                 let message = self.message.as_mut().expect("a data frame is part of a message");
                 message.payload.extend(frame.payload);
-                let text = (message.kind == Kind::Text).then_some(&message.payload[..]);
-                if text.is_some_and(is_hopeless) {
+                if message.is_plain_text() && is_hopeless(&message.payload) {
                     return Err(1007);
                 }
                 if let Some(message) = self.message.take_if(|_| frame.is_final) {
-                    if message.kind == Kind::Text && std::str::from_utf8(&message.payload).is_err()
-                    {
-                        return Err(1007);
-                    }
-                    self.effects.push(Effect::Message(message.kind, message.payload));
+                    return self.end_message(message);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A message is complete.
+    fn end_message(&mut self, message: Message) -> Result<(), u16> {
+        let payload = match &mut self.inflate {
+            Some(inflate) if message.is_compressed => {
+                inflate.message(&message.payload, self.message_size as usize)?
+            }
+            _ => message.payload,
+        };
+        if message.kind == Kind::Text && std::str::from_utf8(&payload).is_err() {
+            return Err(1007);
+        }
+        self.effects.push(Effect::Message(message.kind, payload));
         Ok(())
     }
 
@@ -240,8 +268,9 @@ fn is_hopeless(text: &[u8]) -> bool {
 }
 
 /// RFC 6455 section 5.2: the header that these bytes are; `None` if they are only the start of one.
-fn header(bytes: &[u8]) -> Result<Option<Frame>, u16> {
-    let first = bytes[0];
+fn header(bytes: &[u8], may_compress: bool) -> Result<Option<Frame>, u16> {
+    let is_compressed = may_compress && bytes[0] & 0x40 != 0 && matches!(bytes[0] & 0x0f, 1 | 2);
+    let first = if is_compressed { bytes[0] & !0x40 } else { bytes[0] };
     let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);
     if first & 0x70 != 0 || !matches!(opcode, 0..=2 | 8..=10) || (opcode >= 8 && !is_final) {
         return Err(1002);
@@ -266,5 +295,5 @@ fn header(bytes: &[u8]) -> Result<Option<Frame>, u16> {
     let Some(key) = bytes.get(2 + len_bytes.len()..6 + len_bytes.len()) else { return Ok(None) };
     let key = key.try_into().expect("four bytes");
     let payload = Vec::new();
-    Ok(Some(Frame { is_final, opcode, key, len, is_unwanted: false, payload }))
+    Ok(Some(Frame { is_final, is_compressed, opcode, key, len, is_unwanted: false, payload }))
 }

@@ -3,6 +3,7 @@
 //! Not for: seeds that are files of the kind they are for (`seeds/config`), or inputs that once
 //! made a target fail; those lie in the same folders, and their names begin with `found-`.
 
+mod deflate;
 mod frames;
 mod heads;
 
@@ -19,8 +20,9 @@ pub struct Seed {
 
 /// All seeds that are made here.
 pub fn all() -> Vec<Seed> {
-    let heads = heads::all().into_iter().map(|(name, bytes)| Seed { target: "head", name, bytes });
-    let frames = frames::all();
-    let frames = frames.into_iter().map(|(name, bytes)| Seed { target: "frames", name, bytes });
-    heads.chain(frames).collect()
+    let of = |target, seeds: Vec<(&'static str, Vec<u8>)>| {
+        seeds.into_iter().map(move |(name, bytes)| Seed { target, name, bytes })
+    };
+    let (heads, frames) = (of("head", heads::all()), of("frames", frames::all()));
+    heads.chain(frames).chain(of("deflate", deflate::all())).collect()
 }

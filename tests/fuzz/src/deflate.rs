@@ -1,0 +1,153 @@
+//! The target `deflate`: connections on which permessage-deflate was agreed, in both directions.
+//!
+//! What a client sends goes through the same conversation as in `frames`, against a model that
+//! inflates with another library. What the server compresses is inflated as a client would: by one
+//! stream with a window no larger than was agreed on.
+
+use flate2::{Decompress, FlushDecompress, Status};
+use ringsocket_proto::deflate::{Agreement, Deflater, Inflater};
+use ringsocket_proto::frame::{self, Opcode};
+use ringsocket_proto::{Connection, Event, Input, Millis};
+
+use crate::client;
+use crate::drive::limits;
+use crate::frames::converse;
+use crate::recipe::{Reader, Recipe};
+use crate::squeeze::Squeeze;
+
+/// RSV1 (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
+
+/// Bits of the client's and the server's window, and whether each takes its context over.
+const AGREEMENTS: [Agreement; 5] = [
+    agreement(15, 15, false, false),
+    agreement(15, 15, true, true),
+    agreement(9, 9, true, true),
+    agreement(12, 9, false, true),
+    agreement(9, 14, true, false),
+];
+
+const fn agreement(client: u8, server: u8, client_takes: bool, server_takes: bool) -> Agreement {
+    Agreement {
+        client_takeover: client_takes,
+        server_takeover: server_takes,
+        client_window_bits: client,
+        server_window_bits: server,
+    }
+}
+
+/// Runs one input: with a variant of 8 and more what the server sends, else what it receives.
+pub fn check(data: &[u8]) {
+    let recipe = Recipe::read(data);
+    let agreement = AGREEMENTS[usize::from(recipe.variant % 8) % AGREEMENTS.len()];
+    if recipe.variant >= 8 {
+        return send(recipe.body, agreement);
+    }
+    let mut squeeze = Squeeze::new(agreement.client_window_bits, agreement.client_takeover);
+    let stream = match recipe.is_raw {
+        true => recipe.body.to_vec(),
+        false => client::stream(recipe.body, Some(&mut squeeze)),
+    };
+    converse(&recipe, [70_000, 72_000], &stream, Some(agreement));
+}
+
+/// Sends messages, each of which the client must get as it was sent.
+fn send(program: &[u8], agreement: Agreement) {
+    let mut program = Reader::new(program);
+    let mut server = Server::new(agreement, u32::from(program.byte() % 9) + 1);
+    let mut client = Client::new(agreement);
+    let mut earlier: Vec<Vec<u8>> = Vec::new();
+    let mut sent = 0;
+    while !program.is_empty() && sent < 150_000 {
+        let message = message(&mut program, &earlier);
+        sent += message.len() + 1;
+        if let Some(frame) = server.compress(&message) {
+            let plain = message.len() + if message.len() < 126 { 2 } else { 4 };
+            assert!(frame.len() < plain + 6, "a frame of {} B for {plain} B", frame.len());
+            assert_eq!(frame[0], 0x80 | COMPRESSED | Opcode::Binary.get());
+            let (_, payload) = frame::open(&frame).expect("a whole frame");
+            assert_eq!(client.inflate(payload, message.len()), message);
+        }
+        earlier.push(message);
+    }
+}
+
+/// A message: bytes of the program, one byte over and over, or what was sent before.
+fn message(program: &mut Reader<'_>, earlier: &[Vec<u8>]) -> Vec<u8> {
+    let what = program.byte();
+    match what % 4 {
+        0 => program.bytes(usize::from(what)).to_vec(),
+        1 => vec![program.byte(); program.number()],
+        2 => (0..program.number() % 40_000).map(|at| (at ^ (at / 7)) as u8).collect(),
+        _ => {
+            let again = earlier.len().checked_sub(1 + usize::from(what / 4) % 4);
+            let mut again = again.map(|at| earlier[at].clone()).unwrap_or_default();
+            again.extend(program.bytes(4));
+            again.truncate(70_000);
+            again
+        }
+    }
+}
+
+/// The server's end of a connection.
+struct Server {
+    connection: Connection,
+    deflater: Deflater,
+    agreement: Agreement,
+}
+
+impl Server {
+    fn new(agreement: Agreement, level: u32) -> Self {
+        let limits = limits([1024, 16, 1000, 1100]);
+        let mut connection = Connection::new(Millis(0), &limits);
+        let (mut inflater, mut out) = (Inflater::default(), Vec::new());
+        let mut request = *b"GET / HTTP/1.1\r\nHost:\r\n\r\n";
+        let mut input = Input::new(&mut request);
+        let event = connection.receive(&mut input, Millis(0), &limits, &mut inflater, &mut out);
+        assert!(matches!(event, Some(Event::Request(_))), "a request");
+        connection.accept(Some(agreement));
+        Self { connection, deflater: Deflater::new(level), agreement }
+    }
+
+    /// The frame of a message that shrinks.
+    fn compress(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        let Self { connection, deflater, agreement } = self;
+        let mut out = Vec::new();
+        let has_shrunk = match agreement.server_takeover {
+            true => connection.compress(deflater, Opcode::Binary, message, &mut out),
+            false => {
+                let bits = agreement.server_window_bits;
+                deflater.frame(Opcode::Binary, message, bits, None, &mut out)
+            }
+        };
+        assert_eq!(has_shrunk, !out.is_empty());
+        has_shrunk.then_some(out)
+    }
+}
+
+/// The client's end: a stream for all messages.
+struct Client {
+    stream: Decompress,
+    takes_over: bool,
+}
+
+impl Client {
+    fn new(agreement: Agreement) -> Self {
+        let stream = Decompress::new_with_window_bits(false, agreement.server_window_bits);
+        Self { stream, takes_over: agreement.server_takeover }
+    }
+
+    /// RFC 7692 section 7.2.2.
+    fn inflate(&mut self, payload: &[u8], len: usize) -> Vec<u8> {
+        if !self.takes_over {
+            self.stream.reset(false);
+        }
+        let payload = [payload, &[0, 0, 0xff, 0xff]].concat();
+        let read = self.stream.total_in();
+        let mut out = Vec::with_capacity(len + 1);
+        let status = self.stream.decompress_vec(&payload, &mut out, FlushDecompress::Sync);
+        assert!(matches!(status, Ok(Status::Ok)), "{status:?}");
+        assert_eq!(self.stream.total_in() - read, payload.len() as u64, "the end was not reached");
+        out
+    }
+}
