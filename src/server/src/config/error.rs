@@ -41,7 +41,7 @@ impl Place {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             width: text[start..end].trim_end().chars().count().max(1),
-            text: text[line_start..line_end].trim_end().chars().map(printable).collect(),
+            text: shown(text[line_start..line_end].trim_end()),
         }
     }
 
@@ -73,6 +73,11 @@ fn printable(c: char) -> char {
         c if c.is_control() => '\u{fffd}',
         c => c,
     }
+}
+
+/// A text with every character [`printable`].
+pub(super) fn shown(text: &str) -> String {
+    text.chars().map(printable).collect()
 }
 
 /// One thing found in a configuration.

@@ -10,7 +10,7 @@ use jsonc_parser::tokens::Token;
 use jsonc_parser::{CollectOptions, ParseOptions, Scanner, parse_to_ast};
 use serde_json::{Map, Number, Value};
 
-use super::error::{Issue, Place, Report, Severity, nearest};
+use super::error::{Issue, Place, Report, Severity, nearest, shown};
 use super::raw::{self, Shape};
 use super::{MAX_FILE_SIZE, keys};
 
@@ -159,6 +159,8 @@ impl<'t> Findings<'t> {
         instead: Option<String>,
     ) {
         let place = range.map(|range| Place::of(self.text, range.start, range.end));
+        // Values of the file are quoted in both, and may hold anything.
+        let (what, instead) = (shown(&what), instead.as_deref().map(shown));
         self.report.issues.push(Issue { severity, place, what, instead });
     }
 

@@ -429,6 +429,25 @@ fn files_that_cannot_be_read_as_text() {
 }
 
 #[test]
+fn a_quoted_value_can_neither_forge_a_line_nor_reach_the_terminal() {
+    let odd = r"/x\nc.json: error: forged\u001b[31m\u0000";
+    let path = parse(
+        "c.json",
+        &format!(r#"{{ "apps": [{{ "name": "echo", "app_path": "{odd}" }}] }}"#),
+        &nowhere(),
+    );
+    let origin =
+        ECHO.replace('}', r#", "endpoints": [{ "endpoint_id": 0, "url": "http://ODD" }] }"#);
+    let url = parse("c.json", &format!("{{ {} }}", origin.replace("ODD", odd)), &nowhere());
+    for report in [path.unwrap_err(), url.unwrap_err()] {
+        let shown = report.to_string();
+        assert!(shown.contains("forged"), "{shown}");
+        assert!(!shown.lines().any(|line| line.starts_with("c.json: error: forged")), "{shown}");
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
+}
+
+#[test]
 fn hostile_text_never_panics() {
     let text = format!("{{ {ECHO}, \"worker_c\": 2, \"log_level\": \"ü\u{1b}\" }}");
     for end in 0..text.len() {
