@@ -11,6 +11,8 @@
 mod offer;
 mod window;
 
+use std::borrow::Cow;
+
 use flate2::{
     Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status,
 };
@@ -30,6 +32,13 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// block ends makes these the end of the stream, and any other does not.
 const END: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
 
+/// Last blocks that a message of this many bytes may have. A stream ends with such a block, and a
+/// new one, begun after it, costs as much as hundreds of bytes: a client that ends its streams
+/// must mean something by it.
+const fn last_blocks_for(compressed_len: usize) -> usize {
+    16 + compressed_len / 256
+}
+
 /// Bytes that a buffer may keep for the next message.
 const KEEP: usize = 64 * 1024;
 
@@ -41,6 +50,8 @@ const TOO_BIG: Violation = Violation::too_big("a message is larger than the limi
 pub struct Inflater {
     stream: Option<Decompress>,
     output: Vec<u8>,
+    /// How many streams the message may yet begin.
+    restarts: usize,
 }
 
 impl Inflater {
@@ -58,7 +69,8 @@ impl Inflater {
             return Ok(()); // zlib makes this of an empty message when it has just been flushed
         }
         let before = window.as_deref().map_or(&[][..], Window::bytes);
-        restart(&mut self.stream, before)?;
+        self.restarts = last_blocks_for(compressed.len());
+        restart(&mut self.stream, before, &[])?;
         let mut is_over = self.feed(compressed, before, limit)?;
         if !is_over {
             is_over = self.feed(&END, before, limit)?;
@@ -98,8 +110,8 @@ impl Inflater {
                 Ok(Status::StreamEnd) if input.is_empty() => return Ok(true),
                 // Section 7.2.3.4: a last block may be followed by others.
                 Ok(Status::StreamEnd) => {
-                    let so_far = [before, &self.output].concat();
-                    restart(&mut self.stream, &so_far)?;
+                    self.restarts = self.restarts.checked_sub(1).ok_or(MALFORMED)?;
+                    restart(&mut self.stream, before, &self.output)?;
                 }
                 Ok(_) if taken > 0 || self.output.len() > had => {}
                 _ => return Err(MALFORMED),
@@ -119,17 +131,22 @@ impl Inflater {
     }
 }
 
-/// Begins a stream after what has been inflated before it, as far as a window reaches.
-fn restart(stream: &mut Option<Decompress>, before: &[u8]) -> Result<(), Violation> {
+/// Begins a stream that may refer to earlier messages, and to what has been inflated of this one, as
+/// far as the largest window reaches. Its cost does not depend on how much that is.
+fn restart(stream: &mut Option<Decompress>, before: &[u8], output: &[u8]) -> Result<(), Violation> {
+    const REACH: usize = 1 << MAX_BITS;
     // The largest window there is inflates streams of any.
     let stream = stream.get_or_insert_with(|| Decompress::new(false));
     stream.reset(false);
-    if !before.is_empty() {
-        let tail = before.len().saturating_sub(1 << MAX_BITS);
-        let set = stream.set_dictionary(&before[tail..]);
-        set.map_err(|_: DecompressError| MALFORMED)?;
-    }
-    Ok(())
+    let output = &output[output.len().saturating_sub(REACH)..];
+    let before = &before[before.len().saturating_sub(REACH - output.len())..];
+    let dictionary = match (before, output) {
+        ([], []) => return Ok(()),
+        (one, []) | ([], one) => Cow::Borrowed(one),
+        (before, output) => Cow::Owned([before, output].concat()),
+    };
+    let set = stream.set_dictionary(&dictionary);
+    set.map(drop).map_err(|_: DecompressError| MALFORMED)
 }
 
 /// Base-2 logarithms of the windows that compressors may have. A window of 8 bits, which RFC 7692

@@ -38,6 +38,7 @@ impl Inflate {
             end: self.history.len(),
             out: std::mem::take(&mut self.history),
             most: 0,
+            last_blocks: 16 + compressed.len() / 256,
         };
         let before = stream.end;
         stream.most = before + limit + 1;
@@ -59,6 +60,8 @@ struct Stream {
     end: usize,
     /// Where the output has gone beyond the limit.
     most: usize,
+    /// How many last blocks may yet be followed by something.
+    last_blocks: usize,
 }
 
 impl Stream {
@@ -80,6 +83,7 @@ impl Stream {
                 TINFLStatus::Done if input.is_empty() => return Ok(true),
                 TINFLStatus::Done => {
                     // RFC 7692 section 7.2.3.4: another stream follows the last block of this one.
+                    self.last_blocks = self.last_blocks.checked_sub(1).ok_or(1007u16)?;
                     self.state = DecompressorOxide::new();
                     self.begin = self.end.saturating_sub(REACH);
                 }

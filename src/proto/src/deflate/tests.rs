@@ -77,6 +77,18 @@ fn rfc7692_7_2_3_4_what_follows_a_last_block_may_refer_to_what_came_before_it() 
 }
 
 #[test]
+fn last_blocks_without_end_are_1007() {
+    // An empty last block is two bytes long, and what follows it is a stream of its own.
+    let blocks = |count: usize| [0x03, 0x00].repeat(count);
+    assert_eq!(inflated(&blocks(17), 10), Ok(Vec::new()));
+    assert_eq!(inflated(&blocks(18), 10), Err(1007));
+    assert_eq!(inflated(&blocks(100_000), 10), Err(1007));
+    // As many as a compressor makes that ends its stream every few hundred bytes.
+    let stream = [&[0x01, 0xff, 0x00, 0x00, 0xff][..], &[b'x'; 255]].concat();
+    assert_eq!(inflated(&stream.repeat(1000), 300_000), Ok(vec![b'x'; 255_000]));
+}
+
+#[test]
 fn what_is_no_whole_stream_is_1007() {
     for bad in [
         &[0xff][..],                                 // a block of a type that there is not
