@@ -72,21 +72,33 @@ fn send(program: &[u8], agreement: Agreement) {
     }
 }
 
-/// A message: bytes of the program, one byte over and over, or what was sent before.
+/// A message: bytes of the program, one byte over and over, a pattern, noise, or what was sent
+/// before.
 fn message(program: &mut Reader<'_>, earlier: &[Vec<u8>]) -> Vec<u8> {
     let what = program.byte();
-    match what % 4 {
+    match what % 5 {
         0 => program.bytes(usize::from(what)).to_vec(),
         1 => vec![program.byte(); program.number()],
         2 => (0..program.number() % 40_000).map(|at| (at ^ (at / 7)) as u8).collect(),
+        3 => noise(program.byte()).take(program.number()).collect(),
         _ => {
-            let again = earlier.len().checked_sub(1 + usize::from(what / 4) % 4);
+            let again = earlier.len().checked_sub(1 + usize::from(what / 5) % 4);
             let mut again = again.map(|at| earlier[at].clone()).unwrap_or_default();
             again.extend(program.bytes(4));
             again.truncate(70_000);
             again
         }
     }
+}
+
+/// Bytes that do not compress.
+fn noise(seed: u8) -> impl Iterator<Item = u8> {
+    let mut state = u64::from(seed);
+    std::iter::repeat_with(move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
 }
 
 /// The server's end of a connection.

@@ -92,18 +92,20 @@ impl Script<'_> {
     /// Holds the conversation in one go, in the recipe's chunks and byte by byte, and panics if
     /// it goes otherwise from one time to another.
     pub(crate) fn outcome(&self) -> Outcome {
-        let whole = self.play(iter::repeat(usize::MAX));
+        // As in a worker, one inflater for all, whatever became of the connection before.
+        let inflater = &mut Inflater::default();
+        let whole = self.play(inflater, iter::repeat(usize::MAX));
         let lens = self.recipe.chunks.iter().map(|&byte| chunk_len(byte));
         if lens.clone().sum::<usize>() > 0 {
-            assert_same(&whole, &self.play(lens.cycle()), "in the chunks of the input");
+            assert_same(&whole, &self.play(inflater, lens.cycle()), "in the chunks of the input");
         }
         let each = iter::repeat_n(1, BYTE_BY_BYTE).chain(iter::repeat(251));
-        assert_same(&whole, &self.play(each), "byte by byte");
+        assert_same(&whole, &self.play(inflater, each), "byte by byte");
         whole
     }
 
-    fn play(&self, mut chunks: impl Iterator<Item = usize>) -> Outcome {
-        let mut caller = Caller::new(self);
+    fn play(&self, inflater: &mut Inflater, mut chunks: impl Iterator<Item = usize>) -> Outcome {
+        let mut caller = Caller::new(self, inflater);
         if !self.before.is_empty() {
             caller.feed(self.before);
             assert_eq!(caller.connection.phase(), Phase::Open);
@@ -151,7 +153,7 @@ struct Caller<'s> {
     connection: Connection,
     limits: &'s Limits,
     answer: Answerer<'s>,
-    inflater: Inflater,
+    inflater: &'s mut Inflater,
     now: Millis,
     /// Bytes fed so far.
     fed: usize,
@@ -160,10 +162,10 @@ struct Caller<'s> {
 }
 
 impl<'s> Caller<'s> {
-    fn new(script: &Script<'s>) -> Self {
+    fn new(script: &Script<'s>, inflater: &'s mut Inflater) -> Self {
         let (limits, answer, now) = (script.limits, script.answer, Millis(1000));
         let connection = Connection::new(now, limits);
-        let (inflater, seen, out) = Default::default();
+        let (seen, out) = Default::default();
         Self { connection, limits, answer, inflater, now, fed: 0, seen, out }
     }
 
@@ -217,7 +219,7 @@ impl<'s> Caller<'s> {
 
     fn next(&mut self, input: &mut Input<'_>) -> Option<Seen> {
         let out = &mut self.out;
-        let (now, inflater) = (self.now, &mut self.inflater);
+        let (now, inflater) = (self.now, &mut *self.inflater);
         let event = self.connection.receive(input, now, self.limits, inflater, out)?;
         Some(match event {
             Event::Request(request) => {

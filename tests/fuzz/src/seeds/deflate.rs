@@ -74,13 +74,15 @@ fn sent() -> Vec<(&'static str, u8, Vec<u8>)> {
     let program = |parts: &[&[u8]]| [&[5][..], &parts.concat()].concat();
     let zeroes = [1, 0, 0x40, 0x00];
     let large = [2, 0x80, 0x00];
-    let again = [3, b'a', b'b', b'c', b'd'];
+    let noise = [3, 1, 0x90, 0x00];
+    let again = [4, b'a', b'b', b'c', b'd'];
     vec![
         ("send-words", 8, program(&[&given, &again, &again])),
         ("send-with-takeover", 9, program(&[&given, &again, &zeroes, &again, &large, &again])),
         ("send-in-small-windows", 10, program(&[&large, &again, &given, &large, &zeroes])),
         ("send-in-one-small-window", 11, program(&[&zeroes, &given, &again, &large, &large])),
         ("send-alone", 12, program(&[&large, &large, &given])),
+        ("send-noise", 8, program(&[&noise, &large, &noise, &given, &noise])),
     ]
 }
 
