@@ -65,14 +65,15 @@ impl Oddity {
 }
 
 /// The stream that a program stands for. With a compressor, RSV1 stands in frames as the program
-/// has it, be their payload compressed or not.
-pub(crate) fn stream(program: &[u8], mut squeeze: Option<&mut Squeeze>) -> Vec<u8> {
+/// has it, be their payload compressed or not. No payload is made that is longer than `most` bytes,
+/// since what is far beyond a limit only takes time.
+pub(crate) fn stream(program: &[u8], most: usize, mut squeeze: Option<&mut Squeeze>) -> Vec<u8> {
     let mut program = Reader::new(program);
     let mut out = Vec::new();
     let kept = if squeeze.is_some() { !RESERVED | COMPRESSED } else { !RESERVED };
     while !program.is_empty() && out.len() < MAX_STREAM {
         let (first, what, key) = (program.byte(), program.byte(), program.byte());
-        let payload = payload(what, &mut program);
+        let payload = payload(what, most, &mut program);
         let key = [key, key.wrapping_mul(3), key ^ 0x5a, !key];
         match (&payload, squeeze.as_deref_mut()) {
             (Payload::Odd(oddity, bytes), _) => odd(*oddity, first, kept, bytes, key, &mut out),
@@ -90,8 +91,8 @@ pub(crate) fn stream(program: &[u8], mut squeeze: Option<&mut Squeeze>) -> Vec<u
     out
 }
 
-fn payload<'d>(what: u8, program: &mut Reader<'d>) -> Payload<'d> {
-    let length = |by: u8| LENGTHS[usize::from(by) % LENGTHS.len()];
+fn payload<'d>(what: u8, most: usize, program: &mut Reader<'d>) -> Payload<'d> {
+    let length = |by: u8| LENGTHS[usize::from(by) % LENGTHS.len()].min(most);
     match what {
         0..126 => Payload::Given(program.bytes(usize::from(what))),
         126..224 => Payload::Filler(program.byte(), length(what - 126)),
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_program_becomes_frames() {
         let program = [&[0xf1, 2, 0][..], b"hi", &[0x82, 128, 1, 7]].concat();
-        let stream = stream(&program, None);
+        let stream = stream(&program, 1000, None);
         let hi = [0x81, 0x82, 0, 0, 0x5a, 0xff, b'h', b'i'];
         assert_eq!(stream[..8], hi, "reserved bits are left out");
         assert_eq!(stream[8..12], [0x82, 0xfe, 0, 126]);
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn odd_frames_are_odd() {
-        let of = |first, oddity: u8| stream(&[first, 224 + oddity, 0, 1, b'x'], None);
+        let of = |first, oddity: u8| stream(&[first, 224 + oddity, 0, 1, b'x'], 1000, None);
         assert_eq!(of(0xc1, 0)[0], 0xc1);
         assert_eq!(of(0x81, 1), [0x81, 1, b'x']);
         assert_eq!(of(0x81, 2)[1..4], [0xfe, 0, 1]);

@@ -18,6 +18,9 @@ use crate::squeeze::Squeeze;
 /// RSV1 (RFC 7692 section 6).
 const COMPRESSED: u8 = 0x40;
 
+/// No message that the server sends is longer; what two of them hold is more than a window.
+const LONGEST: usize = 18_000;
+
 /// Bits of the client's and the server's window, and whether each takes its context over.
 const AGREEMENTS: [Agreement; 5] = [
     agreement(15, 15, false, false),
@@ -36,19 +39,21 @@ const fn agreement(client: u8, server: u8, client_takes: bool, server_takes: boo
     }
 }
 
-/// Runs one input: with a variant of 8 and more what the server sends, else what it receives.
+/// Runs one input: with a variant of 8 and more what the server sends, else what it receives, with
+/// small limits for a variant below 5.
 pub fn check(data: &[u8]) {
     let recipe = Recipe::read(data);
     let agreement = AGREEMENTS[usize::from(recipe.variant % 8) % AGREEMENTS.len()];
     if recipe.variant >= 8 {
         return send(recipe.body, agreement);
     }
+    let sizes = if recipe.variant < 5 { [1024, 2000] } else { [70_000, 72_000] };
     let mut squeeze = Squeeze::new(agreement.client_window_bits, agreement.client_takeover);
     let stream = match recipe.is_raw {
         true => recipe.body.to_vec(),
-        false => client::stream(recipe.body, Some(&mut squeeze)),
+        false => client::stream(recipe.body, sizes[0] + 1, Some(&mut squeeze)),
     };
-    converse(&recipe, [70_000, 72_000], &stream, Some(agreement));
+    converse(&recipe, sizes, &stream, Some(agreement));
 }
 
 /// Sends messages, each of which the client must get as it was sent.
@@ -58,7 +63,7 @@ fn send(program: &[u8], agreement: Agreement) {
     let mut client = Client::new(agreement);
     let mut earlier: Vec<Vec<u8>> = Vec::new();
     let mut sent = 0;
-    while !program.is_empty() && sent < 150_000 {
+    while !program.is_empty() && sent < 40_000 {
         let message = message(&mut program, &earlier);
         sent += message.len() + 1;
         if let Some(frame) = server.compress(&message) {
@@ -78,14 +83,14 @@ fn message(program: &mut Reader<'_>, earlier: &[Vec<u8>]) -> Vec<u8> {
     let what = program.byte();
     match what % 5 {
         0 => program.bytes(usize::from(what)).to_vec(),
-        1 => vec![program.byte(); program.number()],
-        2 => (0..program.number() % 40_000).map(|at| (at ^ (at / 7)) as u8).collect(),
-        3 => noise(program.byte()).take(program.number()).collect(),
+        1 => vec![program.byte(); program.number() % LONGEST],
+        2 => (0..program.number() % LONGEST).map(|at| (at ^ (at / 7)) as u8).collect(),
+        3 => noise(program.byte()).take(program.number() % LONGEST).collect(),
         _ => {
             let again = earlier.len().checked_sub(1 + usize::from(what / 5) % 4);
             let mut again = again.map(|at| earlier[at].clone()).unwrap_or_default();
             again.extend(program.bytes(4));
-            again.truncate(70_000);
+            again.truncate(LONGEST);
             again
         }
     }

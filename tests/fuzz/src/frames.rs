@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
     let sizes = SIZES[usize::from(recipe.variant) % SIZES.len()];
     let stream = match recipe.is_raw {
         true => recipe.body.to_vec(),
-        false => client::stream(recipe.body, None),
+        false => client::stream(recipe.body, sizes[0] + 1, None),
     };
     converse(&recipe, sizes, &stream, None);
 }

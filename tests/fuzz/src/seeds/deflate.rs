@@ -62,8 +62,10 @@ fn received() -> Vec<Plan> {
         ("no-text", 0, &[2], vec![squeezed(TEXT, 0, &[0xff; 30])]),
         ("malformed", 0, &[], vec![given(BINARY, &[0x07])]),
         ("too-far-back", 2, &[], vec![given(BINARY, &again)]),
-        ("fits", 3, &[255], vec![bomb(BINARY, 14)]),
-        ("bomb", 4, &[255], vec![bomb(BINARY, 15)]),
+        ("fits", 3, &[255], vec![bomb(BINARY, 9), bomb(BINARY, 8)]),
+        ("bomb", 4, &[255], vec![bomb(BINARY, 10)]),
+        ("fits-large", 6, &[255], vec![bomb(BINARY, 14)]),
+        ("bomb-large", 7, &[255], vec![bomb(BINARY, 15)]),
     ]
 }
 
