@@ -4,7 +4,9 @@
 //! inflates with another library. What the server compresses is inflated as a client would: by one
 //! stream with a window no larger than was agreed on.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use ringsocket_proto::deflate::{Agreement, Deflater, Inflater};
 use ringsocket_proto::frame::{self, Opcode};
 use ringsocket_proto::{Connection, Event, Input, Millis};
@@ -71,7 +73,7 @@ fn send(program: &[u8], agreement: Agreement) {
             assert!(frame.len() < plain + 6, "a frame of {} B for {plain} B", frame.len());
             assert_eq!(frame[0], 0x80 | COMPRESSED | Opcode::Binary.get());
             let (_, payload) = frame::open(&frame).expect("a whole frame");
-            assert_eq!(client.inflate(payload, message.len()), message);
+            assert_eq!(client.inflate(payload), message);
         }
         earlier.push(message);
     }
@@ -142,29 +144,46 @@ impl Server {
     }
 }
 
-/// The client's end: a stream for all messages.
+/// The client's end: a stream for all messages, and as much memory as was agreed on. Not by zlib-rs,
+/// whose window is always the largest.
 struct Client {
-    stream: Decompress,
+    stream: DecompressorOxide,
+    window: Vec<u8>,
+    at: usize,
     takes_over: bool,
 }
 
 impl Client {
     fn new(agreement: Agreement) -> Self {
-        let stream = Decompress::new_with_window_bits(false, agreement.server_window_bits);
-        Self { stream, takes_over: agreement.server_takeover }
+        Self {
+            stream: DecompressorOxide::new(),
+            window: vec![0; 1 << agreement.server_window_bits],
+            at: 0,
+            takes_over: agreement.server_takeover,
+        }
     }
 
     /// RFC 7692 section 7.2.2.
-    fn inflate(&mut self, payload: &[u8], len: usize) -> Vec<u8> {
+    fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
         if !self.takes_over {
-            self.stream.reset(false);
+            self.stream = DecompressorOxide::new();
+            // Whoever refers to what is no longer there gets something else than was meant.
+            self.window.fill(0xa5);
         }
         let payload = [payload, &[0, 0, 0xff, 0xff]].concat();
-        let read = self.stream.total_in();
-        let mut out = Vec::with_capacity(len + 1);
-        let status = self.stream.decompress_vec(&payload, &mut out, FlushDecompress::Sync);
-        assert!(matches!(status, Ok(Status::Ok)), "{status:?}");
-        assert_eq!(self.stream.total_in() - read, payload.len() as u64, "the end was not reached");
-        out
+        let (mut rest, mut out) = (&payload[..], Vec::new());
+        loop {
+            let flags = TINFL_FLAG_HAS_MORE_INPUT;
+            let Self { stream, window, at, .. } = self;
+            let (status, read, written) = decompress(stream, rest, window, *at, flags);
+            rest = &rest[read..];
+            out.extend_from_slice(&window[*at..*at + written]);
+            *at = (*at + written) % window.len();
+            match status {
+                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::NeedsMoreInput if rest.is_empty() => return out,
+                _ => panic!("a compressed frame that no client could read: {status:?}"),
+            }
+        }
     }
 }
