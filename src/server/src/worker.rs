@@ -2,8 +2,9 @@
 //!
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
-//! trait), `peer` and `slots` (connections), `read` and `to_app` (inwards), `deliver`, `press`,
-//! `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`.
+//! trait), `peer` and `slots` (connections), `read`, `request` and `to_app` (inwards), `deliver`,
+//! `press`, `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the
+//! worker), `timers`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -16,6 +17,7 @@ pub mod net;
 pub mod peer;
 pub mod press;
 mod read;
+mod request;
 pub mod slots;
 pub mod timers;
 pub mod to_app;

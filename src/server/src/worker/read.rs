@@ -1,17 +1,18 @@
 //! Inwards: bytes from sockets become records for apps.
+//! Not for: what a request is answered with (`request`).
 
 use std::io;
 use std::sync::Arc;
 
-use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase, Request, response, upgrade};
+use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase};
 
 use super::net::{Net, Token};
-use super::peer::{Owed, Stage};
+use super::peer::Owed;
+use super::request::Desk;
 use super::to_app::{Congested, ToApp};
 use super::{Life, Worker, count};
 use crate::log::{self, Level};
-use crate::message::{ClientId, Inbound, Opening, PeerAddress};
-use crate::site::Answer;
+use crate::message::{ClientId, Inbound};
 use crate::www::Page;
 
 /// Once so many bytes of pongs and other answers of our own have been gathered in a turn, nobody is
@@ -19,7 +20,7 @@ use crate::www::Page;
 const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
 /// How dealing with one event ended.
-enum Step {
+pub(super) enum Step {
     /// Go on with the next.
     Next,
     /// There is none without more bytes.
@@ -226,46 +227,16 @@ impl<N: Net> Worker<N> {
             Event::BadRequest { status, .. } => Step::Refused(status),
             Event::Request(request) => {
                 let is_serving = self.life == Life::Serving;
-                let can_take =
-                    |app: u16| is_serving && !self.to_apps[usize::from(app)].has_failed();
-                let terms = self.shared.terms();
-                match self.shared.site.answer(&request, peer.entrance, terms.as_ref(), can_take) {
-                    Answer::Accept { app, endpoint_id, subprotocol, deflate } => {
-                        let subprotocol = subprotocol.as_deref();
-                        let agreed = deflate.as_ref();
-                        upgrade::write_switching_protocols(&request, subprotocol, agreed, out);
-                        self.opening.clear();
-                        write_opening(&request, subprotocol, peer.address, &mut self.opening);
-                        drop(request);
-                        peer.connection.accept(agreed.map(|agreed| agreed.agreement));
-                        if peer.connection.takes_over() {
-                            count(&self.shared.counters[usize::from(self.index)].takeovers);
-                        }
-                        peer.app = app;
-                        peer.stage = Stage::Announced;
-                        let opening = &self.opening[..];
-                        let record = Inbound::Open { client, endpoint: endpoint_id, opening };
-                        match self.to_apps[usize::from(app)].push(record) {
-                            Ok(()) => Step::Next,
-                            Err(Congested(())) => {
-                                let opening = opening.to_vec();
-                                Step::Owe(Owed::Open { endpoint: endpoint_id, opening })
-                            }
-                        }
-                    }
-                    Answer::Page(page, head_only) => {
-                        drop(request);
-                        response::write_page_head(page.content_type, page.body.len(), out);
-                        peer.connection.refuse();
-                        if head_only { Step::Refused(200) } else { Step::Page(page) }
-                    }
-                    Answer::Refuse(response, head_only) => {
-                        drop(request);
-                        response.write(head_only, out);
-                        peer.connection.refuse();
-                        Step::Refused(response.status)
-                    }
-                }
+                let mut desk = Desk {
+                    site: &self.shared.site,
+                    terms: self.shared.terms(),
+                    can_take: |app| is_serving && !self.to_apps[usize::from(app)].has_failed(),
+                    opening: &mut self.opening,
+                    out,
+                };
+                let reply = desk.answer(&request, peer.entrance, peer.address);
+                drop(request);
+                self.follow(slot, reply)
             }
         }
     }
@@ -344,20 +315,4 @@ fn pay(to_app: &mut ToApp, client: ClientId, owed: Owed) -> Result<(), Owed> {
             .push_message(client, kind == Kind::Text, Payload::Owned(payload))
             .map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec())),
     }
-}
-
-/// Writes down what an app is told of the request that opened a connection.
-fn write_opening(
-    request: &Request<'_>,
-    subprotocol: Option<&str>,
-    address: PeerAddress,
-    out: &mut Vec<u8>,
-) {
-    let fields = [
-        request.path().as_bytes(),
-        request.query().unwrap_or_default().as_bytes(),
-        request.host().unwrap_or_default().as_bytes(),
-        subprotocol.unwrap_or_default().as_bytes(),
-    ];
-    Opening::write(address, fields, request.headers(), out);
 }

@@ -1,0 +1,128 @@
+//! Requests: each is answered with an upgrade, a page, or a status that says why not.
+//! Not for: what is served where (`site`), nor what the answers look like (`proto`).
+
+use std::sync::Arc;
+
+use ringsocket_proto::deflate::{Agreement, Terms};
+use ringsocket_proto::{Request, response, upgrade};
+
+use super::net::Net;
+use super::peer::{Owed, Stage};
+use super::read::Step;
+use super::to_app::Congested;
+use super::{Worker, count};
+use crate::message::{Inbound, Opening, PeerAddress};
+use crate::site::{Answer, Site};
+use crate::www::Page;
+
+/// Where requests are answered. It needs the request, which borrows from the connection; what
+/// changes the connection comes after it, in [`Worker::follow`].
+pub(super) struct Desk<'a, F> {
+    pub(super) site: &'a Site,
+    /// On which compression may be agreed on.
+    pub(super) terms: Option<Terms>,
+    /// Whether an app can take connections at the moment.
+    pub(super) can_take: F,
+    /// Takes what an app is told of the request: an [`Opening`].
+    pub(super) opening: &'a mut Vec<u8>,
+    /// Takes the response.
+    pub(super) out: &'a mut Vec<u8>,
+}
+
+/// What follows from a response that was written.
+pub(super) enum Reply {
+    /// The connection belongs to an app now.
+    Accept {
+        /// Number of the app.
+        app: u16,
+        /// What the app calls the endpoint.
+        endpoint: u16,
+        /// How its messages are compressed.
+        deflate: Option<Agreement>,
+    },
+    /// A page goes out behind the head that was written.
+    Page(Arc<Page>),
+    /// The response was whole, with this status.
+    Whole(u16),
+}
+
+impl<F: Fn(u16) -> bool> Desk<'_, F> {
+    /// Writes the response to a request that came from `address` through the entrance with this
+    /// index.
+    pub(super) fn answer(
+        &mut self,
+        request: &Request<'_>,
+        entrance: u16,
+        address: PeerAddress,
+    ) -> Reply {
+        match self.site.answer(request, entrance, self.terms.as_ref(), &self.can_take) {
+            Answer::Accept { app, endpoint_id, subprotocol, deflate } => {
+                let subprotocol = subprotocol.as_deref();
+                let agreed = deflate.as_ref();
+                upgrade::write_switching_protocols(request, subprotocol, agreed, self.out);
+                self.opening.clear();
+                write_opening(request, subprotocol, address, self.opening);
+                let deflate = deflate.map(|agreed| agreed.agreement);
+                Reply::Accept { app, endpoint: endpoint_id, deflate }
+            }
+            Answer::Page(page, head_only) => {
+                response::write_page_head(page.content_type, page.body.len(), self.out);
+                if head_only { Reply::Whole(200) } else { Reply::Page(page) }
+            }
+            Answer::Refuse(response, head_only) => {
+                response.write(head_only, self.out);
+                Reply::Whole(response.status)
+            }
+        }
+    }
+}
+
+impl<N: Net> Worker<N> {
+    /// Has a connection be what the response to its request makes of it.
+    pub(super) fn follow(&mut self, slot: u32, reply: Reply) -> Step {
+        let client = self.client_id(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
+        match reply {
+            Reply::Accept { app, endpoint, deflate } => {
+                peer.connection.accept(deflate);
+                if peer.connection.takes_over() {
+                    count(&self.shared.counters[usize::from(self.index)].takeovers);
+                }
+                peer.app = app;
+                peer.stage = Stage::Announced;
+                let opening = &self.opening[..];
+                let record = Inbound::Open { client, endpoint, opening };
+                match self.to_apps[usize::from(app)].push(record) {
+                    Ok(()) => Step::Next,
+                    Err(Congested(())) => {
+                        Step::Owe(Owed::Open { endpoint, opening: opening.to_vec() })
+                    }
+                }
+            }
+            Reply::Page(page) => {
+                peer.connection.refuse();
+                Step::Page(page)
+            }
+            Reply::Whole(status) => {
+                peer.connection.refuse();
+                Step::Refused(status)
+            }
+        }
+    }
+}
+
+/// Writes down what an app is told of the request that opened a connection.
+fn write_opening(
+    request: &Request<'_>,
+    subprotocol: Option<&str>,
+    address: PeerAddress,
+    out: &mut Vec<u8>,
+) {
+    let fields = [
+        request.path().as_bytes(),
+        request.query().unwrap_or_default().as_bytes(),
+        request.host().unwrap_or_default().as_bytes(),
+        subprotocol.unwrap_or_default().as_bytes(),
+    ];
+    Opening::write(address, fields, request.headers(), out);
+}
