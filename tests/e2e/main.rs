@@ -13,6 +13,7 @@ mod deflate;
 mod echo;
 mod faults;
 mod handshake;
+mod health;
 mod pages;
 mod review;
 mod sockets;

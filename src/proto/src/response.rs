@@ -74,6 +74,17 @@ pub fn write_page_head(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
     write_entity_headers(content_type, body_len, out);
 }
 
+/// Appends a whole response with a body in JSON that no cache may keep (RFC 9111 section 5.2.2.5);
+/// without the body if the request was a `HEAD`.
+pub fn write_json(status: u16, json: &str, head_only: bool, out: &mut Vec<u8>) {
+    write_status_line(status, out);
+    out.extend_from_slice(b"Connection: close\r\nCache-Control: no-store\r\n");
+    write_entity_headers("application/json", json.len(), out);
+    if !head_only {
+        out.extend_from_slice(json.as_bytes());
+    }
+}
+
 fn write_status_line(status: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 ");
     push_number(usize::from(status), out);
@@ -162,5 +173,17 @@ mod tests {
             X-Content-Type-Options: nosniff\r\nContent-Type: text/html; charset=utf-8\r\n\
             Content-Length: 12345\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn json_is_not_kept() {
+        let (mut whole, mut head) = (Vec::new(), Vec::new());
+        write_json(503, "{}\n", false, &mut whole);
+        write_json(503, "{}\n", true, &mut head);
+        let expected = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
+            Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+            Content-Type: application/json\r\nContent-Length: 3\r\n\r\n";
+        assert_eq!(String::from_utf8(whole).unwrap(), format!("{expected}{{}}\n"));
+        assert_eq!(String::from_utf8(head).unwrap(), expected);
     }
 }

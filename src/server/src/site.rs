@@ -1,4 +1,5 @@
 //! What is served: which app stands at which endpoint, and which pages lie beside them.
+//! Not for: the state of apps and workers, which whoever asks has to tell.
 //!
 //! Made once from the configuration, then only read, by all workers at the same time.
 
@@ -39,6 +40,52 @@ pub struct Site {
     pub routes: Vec<Route>,
     /// The listening sockets.
     pub entrances: Vec<Entrance>,
+    /// The path at which plain requests are told the [`Health`], on every host and port.
+    pub health_path: Option<String>,
+    /// An app of the configuration could not be loaded.
+    pub lacks_app: bool,
+}
+
+/// How the server is, in a word for those who ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Health {
+    /// It serves.
+    Ok,
+    /// It serves, but some app has failed. The status stays 200: a balancer that took the server
+    /// out for this would take the other apps out too.
+    Degraded,
+    /// It stops, and takes no connection any more.
+    Stopping,
+}
+
+impl Health {
+    /// The status code, which is all that most of those who ask look at.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Ok | Self::Degraded => 200,
+            Self::Stopping => 503,
+        }
+    }
+
+    /// The body. It tells strangers nothing that they could measure the load by.
+    pub fn json(self) -> &'static str {
+        match self {
+            Self::Ok => "{\"status\":\"ok\"}\n",
+            Self::Degraded => "{\"status\":\"degraded\"}\n",
+            Self::Stopping => "{\"status\":\"stopping\"}\n",
+        }
+    }
+}
+
+/// How things are when a request comes.
+#[derive(Debug)]
+pub struct Things<F> {
+    /// The server stops.
+    pub is_stopping: bool,
+    /// Whether an app has failed.
+    pub has_failed: F,
+    /// The terms on which compression may be agreed on; `None`: not at all.
+    pub terms: Option<Terms>,
 }
 
 /// What becomes of a request.
@@ -57,28 +104,30 @@ pub enum Answer {
     },
     /// A page, without its body if the request was a `HEAD`.
     Page(Arc<Page>, bool),
+    /// How the server is, without the body if the request was a `HEAD`.
+    Health(Health, bool),
     /// Any other response, without its body if the request was a `HEAD`.
     Refuse(Response, bool),
 }
 
 impl Site {
-    /// Answers a request that came in through the entrance with this index. Compression may be
-    /// agreed on by these `terms`; `can_take` says whether an app can take connections at the
-    /// moment.
-    pub fn answer(
+    /// Answers a request that came in through the entrance with this index, as things are.
+    ///
+    /// The health path goes before endpoints and pages, but only for plain requests: one that asks
+    /// for an upgrade looks for an endpoint, there as everywhere.
+    pub fn answer<F: Fn(u16) -> bool>(
         &self,
         request: &Request<'_>,
         entrance: u16,
-        terms: Option<&Terms>,
-        can_take: impl Fn(u16) -> bool,
+        things: &Things<F>,
     ) -> Answer {
         let entrance = self.entrances.get(usize::from(entrance));
         let default_port = entrance.map_or(80, |entrance| entrance.default_port);
         let head_only = request.method() == "HEAD";
-        match upgrade::decide(request, &self.endpoints, default_port, terms) {
+        match upgrade::decide(request, &self.endpoints, default_port, things.terms.as_ref()) {
             Decision::Accept { endpoint, subprotocol, deflate } => {
                 let Route { app, endpoint_id, .. } = self.routes[endpoint];
-                if can_take(app) {
+                if !things.is_stopping && !(things.has_failed)(app) {
                     Answer::Accept { app, endpoint_id, subprotocol, deflate }
                 } else {
                     let why = "This service is stopping or has failed; try again later.";
@@ -86,6 +135,9 @@ impl Site {
                 }
             }
             Decision::Refuse(response) => Answer::Refuse(response, head_only),
+            Decision::Page { .. } if self.health_path.as_deref() == Some(request.path()) => {
+                Answer::Health(self.health(things), head_only)
+            }
             Decision::Page { otherwise } => {
                 let path = request.path();
                 let of_port = entrance.and_then(|entrance| entrance.pages.as_ref()?.get(path));
@@ -98,6 +150,16 @@ impl Site {
                     None => Answer::Refuse(otherwise, head_only),
                 }
             }
+        }
+    }
+
+    fn health<F: Fn(u16) -> bool>(&self, things: &Things<F>) -> Health {
+        if things.is_stopping {
+            Health::Stopping
+        } else if self.lacks_app || self.routes.iter().any(|route| (things.has_failed)(route.app)) {
+            Health::Degraded
+        } else {
+            Health::Ok
         }
     }
 }

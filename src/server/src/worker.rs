@@ -141,7 +141,7 @@ fn uncount(counter: &AtomicUsize) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Life {
     Serving,
-    /// No new connections, nothing is read; apps finish what they have got.
+    /// No new connections, no client is read; apps finish what they have got.
     Draining {
         until: Millis,
     },
@@ -201,6 +201,8 @@ pub struct Worker<N: Net> {
     more_from_apps: bool,
     accept_again: Option<Millis>,
     stop_began: Millis,
+    /// When a stop no longer waits for those who have not asked for anything.
+    dismissal: Option<Millis>,
     life: Life,
 }
 
@@ -241,6 +243,7 @@ impl<N: Net> Worker<N> {
             more_from_apps: false,
             accept_again: None,
             stop_began: Millis(0),
+            dismissal: None,
             life: Life::Serving,
             shared,
         };
@@ -328,7 +331,8 @@ impl<N: Net> Worker<N> {
             }
             Life::Serving | Life::Over => None,
         };
-        let next = [self.timers.next(), self.accept_again, stop].into_iter().flatten().min()?;
+        let next = [self.timers.next(), self.accept_again, self.dismissal, stop];
+        let next = next.into_iter().flatten().min()?;
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
         Some(Duration::from_millis((next.0 + 1).saturating_sub(self.now.0)))
     }

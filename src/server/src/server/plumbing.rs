@@ -173,7 +173,11 @@ fn build_site(
 ) -> Result<Site, Fatal> {
     let folders = load_folders(config)?;
     let pages_of = |root: &Option<PathBuf>| folders.get(root.as_deref()?).cloned();
-    let mut site = Site::default();
+    let mut site = Site {
+        health_path: config.health_path.clone(),
+        lacks_app: loaded.len() < config.apps.len(),
+        ..Site::default()
+    };
     for (number, app) in loaded.iter().enumerate() {
         for endpoint in &app.config.endpoints {
             let authority = endpoint.url.authority.as_ref();

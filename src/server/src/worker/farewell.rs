@@ -3,9 +3,14 @@
 //! For each client that an app has heard of, it hears once that the client is gone: when the
 //! closing handshake is over, when the connection breaks, or when the server gives it up.
 //!
-//! A worker stops in steps, each bounded in time: no connection is accepted or read any more; apps
-//! finish what they have got; every client gets a Close frame with 1001 and may answer; the apps
-//! hear that the worker is gone.
+//! A worker stops in steps, each bounded in time: no connection is accepted and no client read any
+//! more; apps finish what they have got; every client gets a Close frame with 1001 and may answer;
+//! the apps hear that the worker is gone.
+//!
+//! Beside these steps, connections that were accepted before the stop and are no clients yet may
+//! have their request answered for an eighth of the time: 503 for an upgrade and for the health, a
+//! page for whoever asks for one. Those that were not accepted wait in the listening socket, which
+//! is systemd's, for the next process: so a restart loses neither.
 
 use std::io::{self, IoSlice};
 
@@ -191,6 +196,10 @@ impl<N: Net> Worker<N> {
     }
 
     fn take_step_of_stopping(&mut self) {
+        if self.dismissal.is_some_and(|at| at <= self.now) {
+            self.dismissal = None;
+            self.dismiss_strangers();
+        }
         match self.life {
             Life::Serving if self.is_to_stop() => self.begin_to_drain(),
             Life::Draining { until } => {
@@ -218,6 +227,11 @@ impl<N: Net> Worker<N> {
         self.unasked.clone_from(&self.undrained);
         self.stop_began = self.now;
         self.life = Life::Draining { until: self.stop_time(4) };
+        self.dismissal = Some(self.stop_time(1));
+    }
+
+    /// Drops whoever is no client and waits for nothing from us.
+    fn dismiss_strangers(&mut self) {
         for slot in self.peers.in_use() {
             // Who is in the middle of getting a response may have it.
             let is_idle = |peer: &mut Peer<N::Socket>| {

@@ -13,6 +13,7 @@ use super::to_app::{Congested, ToApp};
 use super::{Life, Worker, count};
 use crate::log::{self, Level};
 use crate::message::{ClientId, Inbound};
+use crate::site::Things;
 use crate::www::Page;
 
 /// Once so many bytes of pongs and other answers of our own have been gathered in a turn, nobody is
@@ -70,7 +71,7 @@ impl<N: Net> Worker<N> {
         if peer.socket.is_none() || !peer.flags.readable {
             return false;
         }
-        if matches!(self.life, Life::Draining { .. }) {
+        if matches!(self.life, Life::Draining { .. }) && peer.has_app() {
             return false; // `farewell` queues everybody when it goes on
         }
         if peer.is_in_debt()
@@ -226,11 +227,13 @@ impl<N: Net> Worker<N> {
             Event::Violation { code, why } => Step::Violation(code.get(), why),
             Event::BadRequest { status, .. } => Step::Refused(status),
             Event::Request(request) => {
-                let is_serving = self.life == Life::Serving;
                 let mut desk = Desk {
                     site: &self.shared.site,
-                    terms: self.shared.terms(),
-                    can_take: |app| is_serving && !self.to_apps[usize::from(app)].has_failed(),
+                    things: Things {
+                        is_stopping: self.life != Life::Serving,
+                        has_failed: |app| self.to_apps[usize::from(app)].has_failed(),
+                        terms: self.shared.terms(),
+                    },
                     opening: &mut self.opening,
                     out,
                 };

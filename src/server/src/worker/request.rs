@@ -1,9 +1,9 @@
-//! Requests: each is answered with an upgrade, a page, or a status that says why not.
+//! Requests: each is answered with an upgrade, a page, the health, or a status that says why not.
 //! Not for: what is served where (`site`), nor what the answers look like (`proto`).
 
 use std::sync::Arc;
 
-use ringsocket_proto::deflate::{Agreement, Terms};
+use ringsocket_proto::deflate::Agreement;
 use ringsocket_proto::{Request, response, upgrade};
 
 use super::net::Net;
@@ -12,17 +12,14 @@ use super::read::Step;
 use super::to_app::Congested;
 use super::{Worker, count};
 use crate::message::{Inbound, Opening, PeerAddress};
-use crate::site::{Answer, Site};
+use crate::site::{Answer, Site, Things};
 use crate::www::Page;
 
 /// Where requests are answered. It needs the request, which borrows from the connection; what
 /// changes the connection comes after it, in [`Worker::follow`].
 pub(super) struct Desk<'a, F> {
     pub(super) site: &'a Site,
-    /// On which compression may be agreed on.
-    pub(super) terms: Option<Terms>,
-    /// Whether an app can take connections at the moment.
-    pub(super) can_take: F,
+    pub(super) things: Things<F>,
     /// Takes what an app is told of the request: an [`Opening`].
     pub(super) opening: &'a mut Vec<u8>,
     /// Takes the response.
@@ -55,7 +52,7 @@ impl<F: Fn(u16) -> bool> Desk<'_, F> {
         entrance: u16,
         address: PeerAddress,
     ) -> Reply {
-        match self.site.answer(request, entrance, self.terms.as_ref(), &self.can_take) {
+        match self.site.answer(request, entrance, &self.things) {
             Answer::Accept { app, endpoint_id, subprotocol, deflate } => {
                 let subprotocol = subprotocol.as_deref();
                 let agreed = deflate.as_ref();
@@ -68,6 +65,10 @@ impl<F: Fn(u16) -> bool> Desk<'_, F> {
             Answer::Page(page, head_only) => {
                 response::write_page_head(page.content_type, page.body.len(), self.out);
                 if head_only { Reply::Whole(200) } else { Reply::Page(page) }
+            }
+            Answer::Health(health, head_only) => {
+                response::write_json(health.status(), health.json(), head_only, self.out);
+                Reply::Whole(health.status())
             }
             Answer::Refuse(response, head_only) => {
                 response.write(head_only, self.out);
