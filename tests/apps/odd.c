@@ -1,6 +1,7 @@
-/* A test app in C that is wrong in one way, chosen by a define when a test compiles it:
- * ODD_ABI (a version), ODD_SIZE (a struct_size), ODD_INIT or ODD_READ (the callback returns
- * RS_CB_FATAL). Without any it echoes. Not an example to follow. */
+/* A test app in C that is odd in one way, chosen by a define when a test compiles it: ODD_ABI (a
+ * version), ODD_SIZE (a struct_size), ODD_INIT or ODD_READ (the callback returns RS_CB_FATAL),
+ * ODD_SUBPROTOCOL (the name of one; clients are told what was agreed on), ODD_SUBPROTOCOL_C (how
+ * many there are said to be). Without any it echoes. Not an example to follow. */
 
 #include <ringsocket.h>
 
@@ -9,6 +10,26 @@
 #endif
 #ifndef ODD_SIZE
 #define ODD_SIZE sizeof(struct rs_app)
+#endif
+#ifndef ODD_SUBPROTOCOL_C
+#define ODD_SUBPROTOCOL_C 1
+#endif
+
+#ifdef ODD_SUBPROTOCOL
+static int odd_open(rs_t *rs, void *state, rs_client_id client)
+{
+    struct rs_request request;
+
+    (void) state;
+    rs->host->request(rs, &request);
+    rs->host->send(rs, RS_UTF8, request.subprotocol.data, request.subprotocol.size, RS_TO_LISTED,
+                   &client, 1);
+    return RS_CB_OK;
+}
+
+static const struct rs_bytes odd_subprotocols[] = {
+    { (const uint8_t *) ODD_SUBPROTOCOL, sizeof(ODD_SUBPROTOCOL) - 1 }
+};
 #endif
 
 static int odd_init(rs_t *rs, void **state)
@@ -41,4 +62,9 @@ const struct rs_app ringsocket_app = {
     .built_with = "odd.c",
     .init = odd_init,
     .read = odd_read,
+#ifdef ODD_SUBPROTOCOL
+    .open = odd_open,
+    .subprotocols = odd_subprotocols,
+    .subprotocol_c = ODD_SUBPROTOCOL_C,
+#endif
 };

@@ -77,11 +77,13 @@ fn another_abi_version_is_refused_with_both_versions() {
 
 #[test]
 fn a_table_that_is_too_small_is_refused() {
-    let daemon =
-        Builder::new().app("echo").c_app("tests/apps/odd.c", &["ODD_SIZE=16"], "odd").start();
-    daemon.wait_log("odd");
-    echo_works(&daemon);
-    daemon.stop_well();
+    // Shorter than any, and one that cuts a member in two.
+    for size in ["ODD_SIZE=16", "ODD_SIZE=67"] {
+        let daemon = Builder::new().app("echo").c_app("tests/apps/odd.c", &[size], "odd").start();
+        daemon.wait_log_line(&["odd.so", "struct_size"]);
+        echo_works(&daemon);
+        daemon.stop_well();
+    }
 }
 
 #[test]

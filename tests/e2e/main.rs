@@ -18,3 +18,4 @@ mod pages;
 mod review;
 mod sockets;
 mod stop;
+mod subprotocols;

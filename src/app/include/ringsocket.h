@@ -67,7 +67,7 @@ extern "C" {
 /* An app is loaded only if its abi_version is that of the server. It changes
  * when something below changes its meaning or its place. What is added within a
  * version stands at the end of struct rs_app or struct rs_host, and shows in
- * their struct_size. */
+ * their struct_size. What an app was built without counts as zero. */
 #define RS_ABI_VERSION 1
 
 /* For struct rs_app's built_with. */
@@ -138,6 +138,9 @@ enum rs_level {
 
 /* Largest reason of a close in bytes (RFC 6455 section 5.5). */
 #define RS_CLOSE_REASON_MAX_SIZE 123
+
+/* Most subprotocols that an app may name. */
+#define RS_SUBPROTOCOL_MAX_C 16
 
 /* Families of struct rs_client_info: Linux's AF_INET and AF_INET6. */
 #define RS_FAMILY_NONE 0
@@ -228,6 +231,17 @@ struct rs_app {
     /* Last call, once, if init succeeded, also after RS_CB_FATAL: frees state.
      * There are no clients any more. */
     void (*quit)(rs_t *rs, void *state);
+
+    /* The subprotocols that the app speaks (RFC 6455 section 1.9), at most
+     * RS_SUBPROTOCOL_MAX_C; NULL and 0 for none. Each is a token of RFC 9110
+     * section 5.6.2, such as "chat.example.com", or the app is not loaded. Of
+     * those that a client offers, the first in the client's order that is listed
+     * here is agreed on, and struct rs_request's subprotocol says which. A client
+     * that offers none of them is let in without one, and so is one that offers
+     * none at all: an app that wants neither closes such clients in open. The
+     * table and its names stay as they are for the life of the process. */
+    const struct rs_bytes *subprotocols;
+    size_t subprotocol_c;
 };
 
 /* -------------------------------------------------------------------------- *

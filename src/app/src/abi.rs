@@ -51,6 +51,9 @@ pub const LEVEL_DEBUG: c_int = 7;
 /// without the code (`RS_CLOSE_REASON_MAX_SIZE`).
 pub const CLOSE_REASON_MAX_SIZE: usize = 123;
 
+/// Most subprotocols that an app may name (`RS_SUBPROTOCOL_MAX_C`).
+pub const SUBPROTOCOL_MAX_C: usize = 16;
+
 /// Number of a client (`rs_client_id`). Never 0, never used again within a process.
 pub type ClientId = u64;
 
@@ -164,10 +167,35 @@ pub struct App {
     pub timer: Option<TimerFn>,
     /// Last call; frees the state. Not called if `init` failed.
     pub quit: Option<QuitFn>,
+    /// `subprotocol_c` names of subprotocols, each a token ([`is_token`]). May be null if there are
+    /// none.
+    pub subprotocols: *const Bytes,
+    /// Number of subprotocols, up to [`SUBPROTOCOL_MAX_C`].
+    pub subprotocol_c: usize,
 }
 
-// SAFETY: the table is constant: function pointers, numbers, and a pointer to a constant string.
-// Whoever makes one promises (the header says so) that neither is ever written to.
+impl App {
+    /// The size of the first release of this [`ABI_VERSION`], which ended with `quit`.
+    pub const FIRST_SIZE: usize = std::mem::offset_of!(App, subprotocols);
+}
+
+/// Whether these bytes are a token (RFC 9110 section 5.6.2), as names of subprotocols must be.
+#[must_use]
+pub const fn is_token(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        if !matches!(first, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9'
+            | b'A'..=b'Z' | b'^'..=b'z' | b'|' | b'~')
+        {
+            return false;
+        }
+        rest = after;
+    }
+    !bytes.is_empty()
+}
+
+// SAFETY: the table is constant: function pointers, numbers, and pointers to constant bytes. Whoever
+// makes one promises (the header says so) that none of it is ever written to.
 unsafe impl Sync for App {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl Send for App {}

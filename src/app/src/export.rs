@@ -7,6 +7,7 @@ use crate::panics::{self, Outcome, Panic};
 use crate::{App, ClientId, Close, Context, Level, Message, abi};
 use std::error::Error;
 use std::ffi::{CStr, c_int, c_void};
+use std::marker::PhantomData;
 use std::mem::size_of;
 
 /// Exports a type that implements [`App`](crate::App) as this library's app. Write it once, at the
@@ -38,6 +39,27 @@ const BUILT_WITH: &CStr = match CStr::from_bytes_with_nul(
     Err(_) => panic!("a version holds no NUL"),
 };
 
+/// The subprotocols of an app, as the table lists them.
+struct Subprotocols<A>(PhantomData<A>);
+
+impl<A: App> Subprotocols<A> {
+    const LIST: &'static [abi::Bytes; abi::SUBPROTOCOL_MAX_C] = &list(A::SUBPROTOCOLS);
+}
+
+/// Fails while the app is being compiled if there is something wrong with the names.
+const fn list(names: &[&str]) -> [abi::Bytes; abi::SUBPROTOCOL_MAX_C] {
+    assert!(names.len() <= abi::SUBPROTOCOL_MAX_C, "an app may name at most 16 SUBPROTOCOLS");
+    let mut list = [abi::Bytes::EMPTY; abi::SUBPROTOCOL_MAX_C];
+    let mut i = 0;
+    while i < names.len() {
+        let name = names[i].as_bytes();
+        assert!(abi::is_token(name), "each of SUBPROTOCOLS must be a token (RFC 9110, 5.6.2)");
+        list[i] = abi::Bytes::of(name);
+        i += 1;
+    }
+    list
+}
+
 /// The table of an app.
 #[must_use]
 pub const fn vtable<A: App>() -> abi::App {
@@ -51,6 +73,8 @@ pub const fn vtable<A: App>() -> abi::App {
         close: Some(close::<A>),
         timer: Some(timer::<A>),
         quit: Some(quit::<A>),
+        subprotocols: Subprotocols::<A>::LIST.as_ptr(),
+        subprotocol_c: A::SUBPROTOCOLS.len(),
     }
 }
 

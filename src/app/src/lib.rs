@@ -97,6 +97,15 @@ pub mod __private {
 /// One value of it exists for as long as the app runs. It is dropped when the server stops, after
 /// the last callback.
 pub trait App: Send + Sized + 'static {
+    /// The subprotocols that the app speaks (RFC 6455 section 1.9), at most 16, each a token (RFC
+    /// 9110 section 5.6.2) such as `chat.example.com`; the app does not compile otherwise.
+    ///
+    /// Of those that a client offers, the first in the client's order that stands here is agreed
+    /// on: [`Request::subprotocol`] says which. A client that offers none of them is let in without
+    /// one (a browser then ends the connection by itself), and so is one that offers none at all:
+    /// an app that wants neither closes such clients in [`open`](Self::open).
+    const SUBPROTOCOLS: &'static [&'static str] = &[];
+
     /// Makes the app. Called once, before any client is there, so nothing can be sent yet; timers
     /// can be set.
     ///

@@ -129,12 +129,22 @@ impl<A: App> TestHost<A> {
     pub fn try_open(&mut self, visit: impl Into<Visit>) -> Result<ClientId, Stopped> {
         let id = self.next_client;
         self.next_client += 1;
-        let client = Client { visit: visit.into(), received: Vec::new(), closed: None };
+        let visit = visit.into();
+        // The client's order decides (RFC 6455 section 4.2.2).
+        let spoken = |offer: &String| A::SUBPROTOCOLS.iter().find(|name| *name == offer).copied();
+        let subprotocol = visit.offers.iter().find_map(spoken);
+        let client = Client { visit, subprotocol, received: Vec::new(), closed: None };
         self.world_mut().clients.insert(id, client);
         let open = self.app.open.expect("the SDK exports all callbacks");
         // SAFETY: a valid context and state.
         self.call(Callback::Open(id), |rs, state| unsafe { open(rs, state, id) })?;
         Ok(ClientId::new(id).expect("counted from 1"))
+    }
+
+    /// The subprotocol agreed on with a client that is there.
+    #[must_use]
+    pub fn subprotocol(&self, client: ClientId) -> Option<&'static str> {
+        self.world().clients.get(&client.get())?.subprotocol
     }
 
     /// Has a client send a text message.

@@ -173,6 +173,11 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("built with %s\n", app->built_with ? app->built_with : "nothing");
+    for (size_t i = 0; i < app->subprotocol_c; i++) {
+        printf("speaks ");
+        print_bytes(app->subprotocols[i].data, app->subprotocols[i].size);
+        putchar('\n');
+    }
     if (live(app)) {
         return 1;
     }

@@ -15,6 +15,8 @@ use ringsocket_app::{App, ClientId, Close, Context, Message};
 struct Probe(Vec<String>);
 
 impl App for Probe {
+    const SUBPROTOCOLS: &'static [&'static str] = &["probe.v2", "probe.v1"];
+
     fn init(cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
         cx.set_timer(std::time::Duration::from_millis(5));
         let conf = cx.conf();
@@ -136,6 +138,8 @@ fn drive_probe(name: &'static str, edition: &str) {
     });
     let expected = [
         built_with,
+        "speaks probe.v2",
+        "speaks probe.v1",
         "init: set_timer 5000",
         "init: get_conf",
         "init returned 0",
@@ -188,6 +192,18 @@ fn an_app_that_would_abort_is_not_built() {
     let output = Package::new("probe-abort", "2024", "panic = \"abort\"", APP).build();
     assert!(!output.status.success());
     assert!(said(&output).contains("must be built with panic = \"unwind\""), "{}", said(&output));
+}
+
+#[test]
+fn an_app_whose_subprotocols_are_wrong_is_not_built() {
+    let many = format!("&[{}]", "\"v\", ".repeat(17));
+    for (names, why) in [(many.as_str(), "at most 16"), ("&[\"v 1\"]", "must be a token")] {
+        let source = APP.replace("&[\"probe.v2\", \"probe.v1\"]", names);
+        assert!(source.contains(names));
+        let output = Package::new("probe-names", "2024", "", &source).build();
+        assert!(!output.status.success());
+        assert!(said(&output).contains(why), "{}", said(&output));
+    }
 }
 
 #[test]

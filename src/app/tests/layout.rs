@@ -118,7 +118,19 @@ fn assert_structs(out: &mut String) {
     assert_struct!(out, Conf { struct_size, worker_c, max_ws_msg_size, app_name });
     assert_struct!(
         out,
-        App { abi_version, struct_size, built_with, init, open, read, close, timer, quit }
+        App {
+            abi_version,
+            struct_size,
+            built_with,
+            init,
+            open,
+            read,
+            close,
+            timer,
+            quit,
+            subprotocols,
+            subprotocol_c
+        }
     );
     assert_struct!(
         out,
@@ -162,6 +174,7 @@ fn assert_values(out: &mut String) {
         RS_LEVEL_INFO = abi::LEVEL_INFO,
         RS_LEVEL_DEBUG = abi::LEVEL_DEBUG,
         RS_CLOSE_REASON_MAX_SIZE = abi::CLOSE_REASON_MAX_SIZE,
+        RS_SUBPROTOCOL_MAX_C = abi::SUBPROTOCOL_MAX_C,
         RS_FAMILY_NONE = 0,
         RS_FAMILY_IPV4 = abi::FAMILY_IPV4,
         RS_FAMILY_IPV6 = abi::FAMILY_IPV6,
@@ -204,7 +217,7 @@ static int app_open(rs_t *rs, void *state, rs_client_id client)
 
 const struct rs_app ringsocket_app = {
     RS_ABI_VERSION, sizeof(struct rs_app), RS_BUILT_WITH,
-    NULL, app_open, NULL, NULL, NULL, NULL
+    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0
 };
 ";
 
@@ -260,6 +273,12 @@ fn the_header_has_the_layout_of_its_mirror_in_cxx() {
     for standard in ["-std=c++11", "-std=c++17", "-std=c++20"] {
         compile(CXX, &format!("layout{standard}.cpp"), &[standard], &source).unwrap();
     }
+}
+
+/// Apps out there say that their table is this long, and are to be loaded for ever.
+#[test]
+fn the_table_of_the_first_release_had_two_numbers_a_text_and_six_callbacks() {
+    assert_eq!(App::FIRST_SIZE, 2 * size_of::<u32>() + 7 * size_of::<usize>());
 }
 
 /// The compilers do look: they take each of the first and refuse each of the second.

@@ -61,6 +61,8 @@ impl Puppet {
 }
 
 impl App for Puppet {
+    const SUBPROTOCOLS: &'static [&'static str] = &["v1", "v2"];
+
     fn init(cx: &mut Context<'_>) -> InitResult<Self> {
         let anybody = ClientId::new(1).unwrap();
         assert_eq!(cx.to(anybody).try_send("too early"), Err(Error::NotHere));
@@ -206,14 +208,18 @@ fn open_sees_the_request_and_other_callbacks_do_not() {
     let (mut host, [ann, ..]) = three();
     let visit = Visit::new("/p%20q?a=1?b")
         .host("example.com:8080")
-        .subprotocol("v2")
+        .offer(&["V1", "v3", "v2", "v1"])
         .header("X-Tell", "")
         .header("Cookie", b"k=\xff");
     let tell = host.open(visit);
     let told = host.received(tell);
     assert_eq!(told[0], "\"/p%20q\" \"a=1?b\"");
     assert_eq!(told[1], "\"example.com:8080\" Some(\"v2\")");
-    assert_eq!(told[2..], ["X-Tell=", "Cookie=k=\\xff"]);
+    assert_eq!(told[2..], ["Sec-WebSocket-Protocol=V1, v3, v2, v1", "X-Tell=", "Cookie=k=\\xff"]);
+    assert_eq!(host.subprotocol(tell), Some("v2"));
+    assert_eq!(host.subprotocol(ann), None);
+    let stranger = host.open(Visit::new("/").offer(&["v3"]));
+    assert_eq!(host.subprotocol(stranger), None);
     host.text(ann, "request");
     assert_eq!(host.received(ann), ["true"]);
 }
@@ -221,7 +227,7 @@ fn open_sees_the_request_and_other_callbacks_do_not() {
 #[test]
 fn strings_that_are_not_utf8_do_no_harm() {
     let (mut host, [ann, ..]) = three();
-    let visit = Visit::new(b"/\xff?\xfe").host(b"\x80").subprotocol(b"\xc0\xaf");
+    let visit = Visit::new(b"/\xff?\xfe").host(b"\x80");
     let odd = host.open(visit.header("X-Tell", "").header(b"\xff", b"\xff"));
     let told = host.received(odd);
     assert_eq!(told, ["\"\" \"\"", "\"\" None", "X-Tell=", "=\\xff"]);
@@ -443,4 +449,14 @@ fn the_table_names_its_maker_and_size() {
     assert_eq!(table.abi_version, abi::ABI_VERSION);
     assert_eq!(table.struct_size as usize, size_of::<abi::App>());
     assert!(!table.built_with.is_null());
+    assert_eq!(table.subprotocol_c, 2);
+}
+
+#[test]
+fn rfc9110_5_6_2_tokens() {
+    for byte in 0..=255u8 {
+        let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        assert_eq!(abi::is_token(&[b'a', byte]), is_token, "{byte}");
+    }
+    assert!(!abi::is_token(b""));
 }

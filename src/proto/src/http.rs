@@ -159,6 +159,12 @@ pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// Whether this is a token (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !bytes.is_empty() && bytes.iter().all(fits)
+}
+
 /// Reads a head whose end was found by [`Scan`], which has also bounded the number of its fields.
 pub(crate) fn parse(head: &[u8]) -> Result<Request<'_>, BadHead> {
     // RFC 9112 section 2.2: empty lines before the request line.

@@ -24,7 +24,7 @@ pub struct Endpoint {
     /// Origins of pages that may connect (RFC 6454 section 6.2), such as `https://example.com`.
     /// If there is none, all may. Clients that name no origin are let in: they are no browsers.
     pub allowed_origins: Vec<String>,
-    /// Subprotocols that are spoken here (RFC 6455 section 1.9). Empty for now.
+    /// Subprotocols that are spoken here (RFC 6455 section 1.9), each a token.
     pub subprotocols: Vec<String>,
 }
 
@@ -44,7 +44,9 @@ pub enum Decision {
     Accept {
         /// Index of the endpoint.
         endpoint: usize,
-        /// The subprotocol agreed on: the first of the client's that the endpoint speaks.
+        /// The subprotocol agreed on: the first of the client's that the endpoint speaks. Without
+        /// one the client is let in all the same, and told none (RFC 6455 section 4.2.2, item 5):
+        /// whether it stays is its decision.
         subprotocol: Option<String>,
         /// What was agreed on about compression: the first of the client's offers that can be
         /// taken.
@@ -158,6 +160,14 @@ fn check(request: &Request<'_>, endpoint: &Endpoint) -> Result<(), Response> {
     let is_key = |key: &[u8]| STANDARD.decode(key).is_ok_and(|key| key.len() == 16);
     if !request.only("sec-websocket-key").is_some_and(is_key) {
         let why = "The request needs one Sec-WebSocket-Key, 16 bytes in base64.";
+        return Err(Response::new(400, why));
+    }
+    // RFC 6455 section 11.3.4: one list or several lines of one, of at least one token. That a client
+    // must not name any twice (4.1, item 10) is not the server's to check (4.2.1, item 8).
+    let mut offers = request.all("sec-websocket-protocol").flat_map(http::list).peekable();
+    let is_offering = request.header("sec-websocket-protocol").is_some();
+    if is_offering && (offers.peek().is_none() || !offers.all(http::is_token)) {
+        let why = "The Sec-WebSocket-Protocol is no list of subprotocols.";
         return Err(Response::new(400, why));
     }
     if !endpoint.allowed_origins.is_empty() {

@@ -71,7 +71,7 @@ impl std::error::Error for Stopped {}
 pub struct Visit {
     pub(super) target: Vec<u8>,
     pub(super) host: Vec<u8>,
-    pub(super) subprotocol: Vec<u8>,
+    pub(super) offers: Vec<String>,
     pub(super) headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) address: Option<SocketAddr>,
     pub(super) endpoint: u16,
@@ -84,7 +84,7 @@ impl Visit {
         Self {
             target: target.as_ref().to_vec(),
             host: b"localhost".to_vec(),
-            subprotocol: Vec::new(),
+            offers: Vec::new(),
             headers: Vec::new(),
             address: Some(SocketAddr::from(([192, 0, 2, 1], 49152))),
             endpoint: 1,
@@ -105,11 +105,13 @@ impl Visit {
         self
     }
 
-    /// Sets the subprotocol.
+    /// Offers subprotocols, the best first, in a header field. The host agrees on one of the app's
+    /// [`SUBPROTOCOLS`](crate::App::SUBPROTOCOLS) as the server does;
+    /// [`TestHost::subprotocol`](super::TestHost::subprotocol) says which.
     #[must_use]
-    pub fn subprotocol(mut self, name: impl AsRef<[u8]>) -> Self {
-        self.subprotocol = name.as_ref().to_vec();
-        self
+    pub fn offer(mut self, subprotocols: &[&str]) -> Self {
+        self.offers = subprotocols.iter().map(|&name| name.to_owned()).collect();
+        self.header("Sec-WebSocket-Protocol", subprotocols.join(", "))
     }
 
     /// Sets the address of the peer; `None` stands for a unix socket.

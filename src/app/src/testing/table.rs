@@ -14,6 +14,8 @@ use std::time::Duration;
 /// A client that is there.
 pub(super) struct Client {
     pub(super) visit: Visit,
+    /// What was agreed on of what the visit offers.
+    pub(super) subprotocol: Option<&'static str>,
     pub(super) received: Vec<Received>,
     /// Code and reason with which the app closes it.
     pub(super) closed: Option<(u16, String)>,
@@ -185,7 +187,7 @@ unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) 
         path: abi::Bytes::of(path),
         query: abi::Bytes::of(query),
         host: abi::Bytes::of(&visit.host),
-        subprotocol: abi::Bytes::of(&visit.subprotocol),
+        subprotocol: abi::Bytes::of(client.subprotocol.unwrap_or_default().as_bytes()),
         header_c: headers.len(),
         headers: headers.as_ptr(),
     };

@@ -90,6 +90,43 @@ fn rfc6455_4_2_2_without_subprotocols_none_is_named() {
 }
 
 #[test]
+fn rfc6455_4_2_2_of_the_subprotocols_the_first_that_is_spoken_in_the_order_of_the_client() {
+    let mut endpoint = endpoint("/chat", None);
+    endpoint.subprotocols = ["v1.chat", "v2.chat", "soap"].map(str::to_owned).to_vec();
+    let chosen = |lines: &str| {
+        let head = format!("GET /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}{lines}\r\n");
+        match decide_head(&head, std::slice::from_ref(&endpoint)) {
+            Decision::Accept { subprotocol, .. } => Ok(subprotocol),
+            other => Err(refusal(other)),
+        }
+    };
+    let field = "Sec-WebSocket-Protocol:";
+    for (offer, choice) in [
+        (" v1.chat", Some("v1.chat")),
+        (" v2.chat, v1.chat", Some("v2.chat")),
+        ("none,\tv2.chat ,soap", Some("v2.chat")),
+        (" v1.chat, v1.chat", Some("v1.chat")), // 4.2.1 does not have a server refuse this
+        (" none, , v1.chat", Some("v1.chat")),  // RFC 9110 section 5.6.1.2
+        (" none", None),
+        (" V1.chat, v1.cha, v1.chat2, v1", None),
+    ] {
+        let choice = choice.map(str::to_owned);
+        assert_eq!(chosen(&format!("{field}{offer}\r\n")), Ok(choice), "{offer:?}");
+    }
+    let lines = format!("{field} x\r\n{field} soap\r\n{field} v1.chat\r\n");
+    assert_eq!(chosen(&lines), Ok(Some("soap".to_owned())));
+    assert_eq!(chosen(""), Ok(None));
+}
+
+#[test]
+fn rfc6455_4_2_1_and_11_3_4_subprotocols_are_tokens() {
+    for offer in ["", ",", "a b", "a;b", "\"a\"", "a/b", "a, (b)", "\u{e9}", "a\tb"] {
+        let line = format!("Sec-WebSocket-Protocol: {offer}\r\n");
+        assert_eq!(refusal(decide_lines(&[UPGRADE, KEY, VERSION, &line])), 400, "{offer:?}");
+    }
+}
+
+#[test]
 fn rfc6455_4_2_1_tokens_know_no_case_and_stand_in_lists() {
     let lines = "connection: keep-alive, uPGRADE\r\nUPGRADE: x/1, WebSocket\r\n";
     assert_eq!(decide_lines(&[lines, KEY, VERSION]), ACCEPTED);

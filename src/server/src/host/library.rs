@@ -1,9 +1,11 @@
 //! Loading an app's shared library, and making sure that it speaks the daemon's language before
 //! any of its code is called by us.
+//! Not for: calling it (`api`).
 #![expect(unsafe_code, reason = "dlopen(3) and reading the symbol that it finds")]
 
 use std::ffi::CStr;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::path::Path;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -27,8 +29,10 @@ pub enum LoadError {
         /// What it says it was built with.
         built_with: String,
     },
-    /// Its description is shorter than any of this version.
+    /// Its description has a size that none of this version has.
     Size(u32),
+    /// There is something wrong with the subprotocols that it names.
+    Subprotocols(String),
 }
 
 impl fmt::Display for LoadError {
@@ -50,11 +54,12 @@ impl fmt::Display for LoadError {
             ),
             Self::Size(size) => write!(
                 f,
-                "its description has {size} bytes where version {} of the app interface has {}: \
-                 build the app anew",
+                "its description says that it has {size} bytes (struct_size), where version {} of \
+                 the app interface has had at least {}: build the app anew",
                 abi::ABI_VERSION,
-                size_of::<abi::App>()
+                abi::App::FIRST_SIZE
             ),
+            Self::Subprotocols(what) => write!(f, "its subprotocols cannot be used: {what}"),
         }
     }
 }
@@ -92,12 +97,53 @@ impl Callbacks {
         }
         // SAFETY: as above, and `struct_size` follows in every version.
         let struct_size = unsafe { (&raw const (*app).struct_size).read() };
-        if (struct_size as usize) < size_of::<abi::App>() {
+        let size = struct_size as usize;
+        // All members are as long as a pointer from the first callback on, so none is cut in two.
+        if size < abi::App::FIRST_SIZE || size % size_of::<usize>() != 0 {
             return Err(LoadError::Size(struct_size));
         }
-        // SAFETY: version and size say that a whole `abi::App` lies here; it is constant by the
-        // header's word, and the library stays loaded for the life of the process.
-        Ok(Self(unsafe { &*app }))
+        // What the app was built without counts as zero; what it has beyond our knowledge is left.
+        let mut whole = MaybeUninit::<abi::App>::zeroed();
+        let known = size.min(size_of::<abi::App>());
+        // SAFETY: version and size say that so many bytes of a table lie here, which is constant by
+        // the header's word; and so many have room in ours, which is another one.
+        unsafe { app.cast::<u8>().copy_to_nonoverlapping(whole.as_mut_ptr().cast(), known) };
+        // SAFETY: its bytes are those of members of an app's table or zero, and each member may be
+        // zero: numbers, null pointers, callbacks that are not there.
+        let whole = unsafe { whole.assume_init() };
+        Ok(Self(Box::leak(Box::new(whole))))
+    }
+
+    /// The subprotocols that the app speaks.
+    ///
+    /// # Errors
+    /// If their number or a name is not as the header wants them.
+    pub fn subprotocols(self) -> Result<Vec<String>, LoadError> {
+        let abi::App { subprotocols, subprotocol_c: count, .. } = *self.0;
+        if count > abi::SUBPROTOCOL_MAX_C || (count > 0 && subprotocols.is_null()) {
+            let most = abi::SUBPROTOCOL_MAX_C;
+            let what =
+                format!("it names {count} of them where there may be {most}, or none at all");
+            return Err(LoadError::Subprotocols(what));
+        }
+        let mut names = Vec::with_capacity(count);
+        for index in 0..count {
+            // SAFETY: not null, so by the header's word an array of that many, constant and valid
+            // for the life of the process.
+            let abi::Bytes { data, size } = unsafe { *subprotocols.add(index) };
+            let name: &[u8] = match data.is_null() {
+                true => &[],
+                // SAFETY: as above, for the bytes of the name.
+                false => unsafe { std::slice::from_raw_parts(data, size) },
+            };
+            if !abi::is_token(name) {
+                let what =
+                    format!("\"{}\" is no token (RFC 9110 section 5.6.2)", name.escape_ascii());
+                return Err(LoadError::Subprotocols(what));
+            }
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+        Ok(names)
     }
 
     /// Takes callbacks that are linked in, for tests.

@@ -54,6 +54,7 @@ pub(super) struct PlumbedWorker {
 struct LoadedApp<'a> {
     config: &'a config::App,
     callbacks: Callbacks,
+    subprotocols: Vec<String>,
     waker: Arc<Waker>,
 }
 
@@ -106,11 +107,13 @@ pub(super) fn clock() -> Duration {
 fn load_apps(config: &Config) -> Result<Vec<LoadedApp<'_>>, Fatal> {
     let mut loaded = Vec::new();
     for app in &config.apps {
-        match Callbacks::load(&app.path) {
-            Ok(callbacks) => {
+        let library = Callbacks::load(&app.path);
+        match library.and_then(|callbacks| Ok((callbacks, callbacks.subprotocols()?))) {
+            Ok((callbacks, subprotocols)) => {
                 let (path, built_with) = (app.path.display(), callbacks.built_with());
                 log::info!(app: app.name, "loaded {path} (built with {built_with})");
-                loaded.push(LoadedApp { config: app, callbacks, waker: Arc::new(Waker::futex()) });
+                let waker = Arc::new(Waker::futex());
+                loaded.push(LoadedApp { config: app, callbacks, subprotocols, waker });
             }
             Err(error) => {
                 let path = app.path.display();
@@ -186,7 +189,7 @@ fn build_site(
                 authority: authority
                     .map(|(host, port)| upgrade::Authority { host: host.clone(), port: *port }),
                 allowed_origins: endpoint.allowed_origins.clone(),
-                subprotocols: Vec::new(),
+                subprotocols: app.subprotocols.clone(),
             });
             site.routes.push(Route {
                 app: number as u16,
@@ -233,7 +236,7 @@ fn lay_rings(
     let make = |size| ring(size).map_err(|error| system("map memory for a ring", &error));
     let mut ends: Vec<WorkerEnds> = wakers.iter().map(|_| Default::default()).collect();
     let mut apps = Vec::new();
-    for LoadedApp { config: app, callbacks, waker } in loaded {
+    for LoadedApp { config: app, callbacks, waker, .. } in loaded {
         let (mut inbound, mut outlets) = (Vec::new(), Vec::new());
         for (worker, (to_apps, from_apps)) in wakers.iter().zip(&mut ends) {
             let (producer, consumer) = make(limits.inbound_ring_buf_size)?;

@@ -32,6 +32,8 @@ struct Faulty {
 }
 
 impl App for Faulty {
+    const SUBPROTOCOLS: &'static [&'static str] = &["faulty.v1", "faulty.v2"];
+
     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
         Ok(Self::default())
     }
