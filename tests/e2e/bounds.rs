@@ -101,7 +101,7 @@ fn more_connections_than_allowed_do_not_harm_those_there() {
     }
     inside.into_iter().for_each(Client::close_cleanly);
     for client in &mut outside {
-        client.set_patience(Duration::from_secs(5));
+        assert_eq!(client.response(true).expect("a word to those outside").status, 503);
     }
     drop(outside);
     // Room again.

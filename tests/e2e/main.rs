@@ -14,6 +14,7 @@ mod echo;
 mod faults;
 mod handshake;
 mod health;
+mod http;
 mod pages;
 mod review;
 mod sockets;

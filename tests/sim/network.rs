@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ringsocket::message::PeerAddress;
 use ringsocket::waker::Waker;
@@ -267,6 +267,10 @@ impl Net for SimNet {
     fn now(&self) -> Millis {
         self.interlude();
         Millis(world::now().as_millis() as u64)
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + world::now()
     }
 
     /// Fails in place of sleeping; `world` then knows that the worker sleeps, and until when.

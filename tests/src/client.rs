@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::deflate::Deflate;
 use crate::frame::{Frame, Header, Piece, Scanner, opcode};
@@ -103,10 +103,14 @@ impl Client {
         Ok(response)
     }
 
-    /// Reads an HTTP response.
+    /// Reads an HTTP response, which must have a `Date` of now unless it is a 101.
     pub fn response(&mut self, has_body: bool) -> io::Result<Response> {
         self.stream.set_read_timeout(Some(self.patience))?;
-        Response::read(&mut &self.stream, &mut self.unread, has_body)
+        let response = Response::read(&mut &self.stream, &mut self.unread, has_body)?;
+        if response.status != 101 {
+            check_date(response.value("Date"))?;
+        }
+        Ok(response)
     }
 
     /// How long each later wait may take.
@@ -327,6 +331,16 @@ fn close_message(payload: &[u8]) -> io::Result<Message> {
             let reason = String::from_utf8(reason.to_vec()).map_err(|e| invalid(e.to_string()))?;
             Ok(Message::Close(code, reason))
         }
+    }
+}
+
+/// Whether this is the time of day, give or take what a slow test may wait.
+fn check_date(date: Option<&str>) -> io::Result<()> {
+    let given = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = SystemTime::now();
+    match given.map(|given| now.duration_since(given)) {
+        Some(Ok(age)) if age < Duration::from_secs(100) => Ok(()),
+        _ => Err(invalid(format!("Date is {date:?}, not now"))),
     }
 }
 

@@ -280,7 +280,11 @@ impl Connection {
     pub fn expire(&mut self, now: Millis, out: &mut Vec<u8>) -> Option<Expired> {
         self.deadline().filter(|&deadline| deadline <= now)?;
         let expired = if self.phase == Phase::Head {
-            Response::new(408, "The request took too long to arrive.").write(false, out);
+            let head_only = matches!(
+                self.under_way.as_deref(),
+                Some(UnderWay::Head(head)) if head.is_head()
+            );
+            Response::new(408, "The request took too long to arrive.").write(head_only, out);
             Expired::Head
         } else {
             Expired::Closing

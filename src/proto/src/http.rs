@@ -17,6 +17,14 @@ pub(crate) struct BadHead {
     pub(crate) why: &'static str,
 }
 
+/// What is wrong with a request that is the beginning of TLS (RFC 8446 section 5.1). Whoever runs the
+/// server wants to know: some client, or a proxy, takes the port for an encrypted one.
+pub const TLS_UNEXPECTED: &str =
+    "TLS begins here, but this port is not encrypted; use ws:// or http://.";
+
+/// The type of a TLS record with a handshake in it.
+const TLS_HANDSHAKE: u8 = 22;
+
 const fn bad(status: u16, why: &'static str) -> BadHead {
     BadHead { status, why }
 }
@@ -73,6 +81,7 @@ impl Scan {
                 }
                 (b'\r', false) => self.after_cr = true,
                 (b'\t' | b' '..=b'~' | 0x80.., false) => self.line_len += 1,
+                (TLS_HANDSHAKE, false) if self.seen == 1 => return Err(bad(400, TLS_UNEXPECTED)),
                 (_, false) => return Err(bad(400, "This is no HTTP/1.1 request.")),
             }
         }
@@ -228,8 +237,10 @@ fn names_other_version(head: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// RFC 9112 section 6: a request with a body is refused, since nothing here would read it. With
-/// methods other than `GET` and `HEAD`, the caller refuses them for their method.
+/// RFC 9112 section 6: a request with a body is refused, since nothing here would read it; and so
+/// whatever follows a head that is refused is never taken for another request. With methods other
+/// than `GET` and `HEAD`, the caller refuses them for their method; it need not heed `Expect: 100-continue`
+/// then, as a final response is what it asks for as well (RFC 9110 section 10.1.1).
 fn refuse_body(request: &Request<'_>) -> Result<(), BadHead> {
     let is_coded = request.header("transfer-encoding").is_some();
     let mut lengths = request.all("content-length").flat_map(list).peekable();

@@ -1,6 +1,9 @@
 //! HTTP responses other than 101 (RFC 9112 section 4). Each is complete, says in its body why it
 //! was given, and ends the connection.
-//! Not for: the choice of a response (`http`, `upgrade`).
+//! Not for: the choice of a response (`http`, `upgrade`), nor its `Date`, which needs a clock
+//! ([`insert_date`]).
+
+use memchr::memchr;
 
 /// Appends the decimal digits of a number.
 fn push_number(number: usize, out: &mut Vec<u8>) {
@@ -83,6 +86,16 @@ pub fn write_json(status: u16, json: &str, head_only: bool, out: &mut Vec<u8>) {
     if !head_only {
         out.extend_from_slice(json.as_bytes());
     }
+}
+
+/// Puts a `Date` (RFC 9110 section 6.6.1) into the response that begins at `start` of `out`, where
+/// [`Response::write`] or one of its kin, or [`crate::Connection`], has just written it: whoever has a
+/// clock adds what this crate cannot know. `date` is in the form of RFC 9110 section 5.6.7.
+pub fn insert_date(out: &mut Vec<u8>, start: usize, date: &str) {
+    let Some(end) = memchr(b'\n', &out[start..]) else { return };
+    let after_status_line = start + end + 1;
+    let line = [&b"Date: "[..], date.as_bytes(), b"\r\n"].concat();
+    out.splice(after_status_line..after_status_line, line);
 }
 
 fn write_status_line(status: u16, out: &mut Vec<u8>) {
@@ -173,6 +186,18 @@ mod tests {
             X-Content-Type-Options: nosniff\r\nContent-Type: text/html; charset=utf-8\r\n\
             Content-Length: 12345\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn rfc9110_6_6_1_a_date_goes_behind_the_status_line() {
+        let mut out = b"before".to_vec();
+        Response::new(404, "x").write(false, &mut out);
+        let without = String::from_utf8(out.clone()).unwrap();
+        insert_date(&mut out, 6, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let with = String::from_utf8(out).unwrap();
+        let line = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        assert!(with.starts_with(&format!("beforeHTTP/1.1 404 Not Found\r\n{line}Connection")));
+        assert_eq!(with.replacen(line, "", 1), without);
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub fn decide(
     default_port: u16,
     terms: Option<&Terms>,
 ) -> Decision {
-    if !matches!(request.method(), "GET" | "HEAD") {
-        return Decision::Refuse(Response::new(405, "Only GET and HEAD are answered here."));
+    if let Some(response) = refuse_method(request.method()) {
+        return Decision::Refuse(response);
     }
     let endpoint = find_endpoint(request, endpoints, default_port);
     if !asks_for_upgrade(request) {
@@ -108,6 +108,18 @@ fn agree_on_deflate(
     Ok(terms.and_then(|terms| deflate::choose(&offers, terms)))
 }
 
+/// RFC 9110 section 9.1: methods that are known but not served are 405, others 501. Case matters.
+fn refuse_method(method: &str) -> Option<Response> {
+    const WHY: &str = "Only GET and HEAD are answered here.";
+    match method {
+        "GET" | "HEAD" => None,
+        "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => {
+            Some(Response::new(405, WHY))
+        }
+        _ => Some(Response::new(501, WHY)),
+    }
+}
+
 /// RFC 9110 section 7.8: the Upgrade field counts only with the connection option that belongs to
 /// it, and never in HTTP/1.0.
 fn asks_for_upgrade(request: &Request<'_>) -> bool {
@@ -123,7 +135,7 @@ fn without_upgrade(request: &Request<'_>, is_endpoint: bool) -> Response {
         return Response::new(404, "There is nothing here.");
     }
     if !request.is_http_1_1() {
-        return Response::new(505, "This is a WebSocket endpoint; WebSocket needs HTTP/1.1.");
+        return Response::new(426, "This is a WebSocket endpoint; WebSocket needs HTTP/1.1.");
     }
     if request.header("sec-websocket-key").is_some() {
         let why = "The request has a Sec-WebSocket-Key but not both \"Connection: Upgrade\" and \

@@ -16,6 +16,11 @@ impl PartialHead {
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()
     }
+
+    /// Whether it is the head of a `HEAD` request, as far as can be told.
+    pub(super) fn is_head(&self) -> bool {
+        is_head(&self.bytes, &[])
+    }
 }
 
 impl Connection {
@@ -39,7 +44,13 @@ impl Connection {
                 self.keep_head(input.take(input.len()), scan);
                 return None;
             }
-            Err(bad) => return Some(refuse_head(&mut self.phase, bad, out)),
+            Err(bad) => {
+                let head_only = match self.under_way.as_deref() {
+                    Some(UnderWay::Head(partial)) => is_head(&partial.bytes, input.remaining()),
+                    _ => is_head(input.remaining(), &[]),
+                };
+                return Some(refuse_head(&mut self.phase, bad, head_only, out));
+            }
         };
         let head = match self.under_way.as_deref_mut() {
             Some(UnderWay::Head(partial)) => {
@@ -53,7 +64,7 @@ impl Connection {
                 self.phase = Phase::Deciding;
                 Some(Event::Request(request))
             }
-            Err(bad) => Some(refuse_head(&mut self.phase, bad, out)),
+            Err(bad) => Some(refuse_head(&mut self.phase, bad, is_head(head, &[]), out)),
         }
     }
 
@@ -71,10 +82,24 @@ impl Connection {
     }
 }
 
+/// Whether these bytes, in two pieces, begin a `HEAD` request: its response has no body, even if the
+/// rest of the request cannot be understood (RFC 9110 section 9.3.2).
 #[cold]
-fn refuse_head(phase: &mut Phase, bad: BadHead, out: &mut Vec<u8>) -> Event<'static> {
+fn is_head(first: &[u8], second: &[u8]) -> bool {
+    let is_line_end = |byte: &&u8| b"\r\n".contains(byte);
+    let mut bytes = first.iter().chain(second).skip_while(is_line_end);
+    b"HEAD ".iter().all(|byte| bytes.next() == Some(byte))
+}
+
+#[cold]
+fn refuse_head(
+    phase: &mut Phase,
+    bad: BadHead,
+    head_only: bool,
+    out: &mut Vec<u8>,
+) -> Event<'static> {
     let BadHead { status, why } = bad;
-    Response::new(status, why).write(false, out);
+    Response::new(status, why).write(head_only, out);
     *phase = Phase::Finished;
     Event::BadRequest { status, why }
 }

@@ -134,6 +134,7 @@ fn rfc9112_3_2_forms_of_the_target() {
     assert_eq!(target("GET", "WSS://b"), is("b", "/", None));
     assert_eq!(target("GET", "https://b?c=/"), is("b", "/", Some("c=/")));
     assert_eq!(target("OPTIONS", "*"), is("a", "*", None));
+    assert_eq!(target("OPTIONS", "http://b"), is("b", "/", None));
     assert_eq!(target("CONNECT", "b:443"), is("a", "b:443", None));
     for bad in ["*", "b:443", "x", "ftp://b/", "http:///c", "http://u@b/", "/c#d", "/ä", "?c"] {
         assert_eq!(target("GET", bad).map_err(|bad| bad.status), Err(400), "{bad}");
@@ -165,8 +166,26 @@ fn rfc9110_5_5_control_characters_are_refused() {
 
 #[test]
 fn what_is_no_http_is_refused_with_its_first_byte() {
-    assert_eq!(status("\x16"), 400); // TLS
+    assert_eq!(read(b"\0"), Err(bad(400, "This is no HTTP/1.1 request.")));
+    assert_eq!(read(b"G\x16"), Err(bad(400, "This is no HTTP/1.1 request.")));
     assert_eq!(read(b"G"), Ok(None));
+}
+
+#[test]
+fn rfc8446_5_1_tls_on_a_plain_port_is_called_by_its_name() {
+    assert_eq!(read(b"\x16"), Err(bad(400, TLS_UNEXPECTED)));
+    assert_eq!(read(b"\x16\x03\x01\x02\0\x01"), Err(bad(400, TLS_UNEXPECTED)));
+}
+
+#[test]
+fn rfc9113_3_4_the_preface_of_http_2_is_505() {
+    assert_eq!(status("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
+}
+
+#[test]
+fn rfc9110_10_1_1_and_7_8_what_is_expected_or_offered_beside_changes_nothing() {
+    let lines = "Expect: 100-continue\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+    assert_eq!(ok(&get_with(lines)).path(), "/");
 }
 
 #[test]

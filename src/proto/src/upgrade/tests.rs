@@ -128,8 +128,13 @@ fn rfc6455_4_2_1_and_11_3_4_subprotocols_are_tokens() {
 
 #[test]
 fn rfc6455_4_2_1_tokens_know_no_case_and_stand_in_lists() {
-    let lines = "connection: keep-alive, uPGRADE\r\nUPGRADE: x/1, WebSocket\r\n";
-    assert_eq!(decide_lines(&[lines, KEY, VERSION]), ACCEPTED);
+    for lines in [
+        "connection: keep-alive, uPGRADE\r\nUPGRADE: x/1, WebSocket\r\n",
+        "Connection: Upgrade , keep-alive\r\nUpgrade: h2c, websocket\r\n",
+        "Upgrade: h2c\r\nConnection: keep-alive\r\nUpgrade:websocket\r\nConnection: ,upgrade\r\n",
+    ] {
+        assert_eq!(decide_lines(&[lines, KEY, VERSION]), ACCEPTED, "{lines:?}");
+    }
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn rfc9110_7_8_an_upgrade_that_is_not_asked_for_in_full_is_none() {
         assert_eq!(otherwise(decide_lines(&[lines, KEY, VERSION])), 426, "{lines:?}");
     }
     let head = format!("GET /chat HTTP/1.0\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
-    assert_eq!(otherwise(decide_head(&head, &[endpoint("/chat", None)])), 505);
+    assert_eq!(otherwise(decide_head(&head, &[endpoint("/chat", None)])), 426);
     let head = format!("HEAD /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
     assert_eq!(otherwise(decide_head(&head, &[endpoint("/chat", None)])), 426);
 }
@@ -157,11 +162,18 @@ fn pages_are_offered_where_there_is_no_endpoint() {
 }
 
 #[test]
-fn rfc9110_15_5_6_other_methods_are_405() {
-    for method in ["POST", "get", "OPTIONS", "CONNECT"] {
+fn rfc9110_9_1_other_methods_are_405_and_unknown_ones_501() {
+    let status = |method: &str| {
         let head = format!("{method} /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
-        assert_eq!(refusal(decide_head(&head, &[endpoint("/chat", None)])), 405, "{method}");
+        refusal(decide_head(&head, &[endpoint("/chat", None)]))
+    };
+    for known in ["POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
+        assert_eq!(status(known), 405, "{known}");
     }
+    for unknown in ["get", "BREW", "GETS", "PRI"] {
+        assert_eq!(status(unknown), 501, "{unknown}");
+    }
+    assert_eq!(refusal(decide_head("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", &[])), 405);
 }
 
 #[test]

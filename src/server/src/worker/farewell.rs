@@ -14,10 +14,11 @@
 
 use std::io::{self, IoSlice};
 
-use ringsocket_proto::{CloseCode, Expired, Millis, Phase, Response};
+use ringsocket_proto::{CloseCode, Expired, Millis, Phase, Response, response};
 
 use super::net::Net;
 use super::peer::{Peer, Stage};
+use super::request::http_date;
 use super::{Life, Worker, count, uncount};
 use crate::log::{self, Level};
 use crate::message::Inbound;
@@ -113,6 +114,7 @@ impl<N: Net> Worker<N> {
         let start = self.gather.scratch.len();
         match peer.connection.expire(self.now, &mut self.gather.scratch) {
             Some(Expired::Head) => {
+                response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
                 self.gather.push_scratch(slot, &mut peer.chain, start);
                 count(&self.counters().refused);
             }
@@ -174,6 +176,7 @@ impl<N: Net> Worker<N> {
     pub(super) fn turn_away(&mut self, peer: Peer<N::Socket>) {
         let mut response = Vec::new();
         Response::unavailable("Too many connections; try again later.").write(false, &mut response);
+        response::insert_date(&mut response, 0, &http_date(&self.net));
         if let Some(socket) = &peer.socket {
             // What has come is read, as closing under unread bytes would send a reset, which can
             // overtake the response.

@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ringsocket_proto::Millis;
 use rustix::event::epoll::EventFlags;
@@ -61,6 +61,9 @@ pub trait Net {
 
     /// A clock that never goes back.
     fn now(&self) -> Millis;
+
+    /// The time of day, for people and their programs; it may be set back.
+    fn wall_clock(&self) -> SystemTime;
 
     /// Waits for events and appends them to `ready`: for ever without a `timeout`.
     ///
@@ -148,6 +151,10 @@ impl Net for Kernel {
 
     fn now(&self) -> Millis {
         Millis(self.start.elapsed().as_millis() as u64)
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
     }
 
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {

@@ -32,6 +32,8 @@ pub(super) enum Step {
     Page(Arc<Page>),
     /// The request is answered with this status; the response is written.
     Refused(u16),
+    /// So is what is no request, for this reason.
+    BadRequest(u16, &'static str),
     /// The peer has sent a Close frame.
     Closed(u16, String),
     /// The peer broke the protocol; a Close frame is written.
@@ -130,6 +132,9 @@ impl<N: Net> Worker<N> {
                 end => break Some(end),
             }
         };
+        if matches!(end, Some(Step::Page(_) | Step::Refused(_) | Step::BadRequest(..))) {
+            self.date_response(scratch_start);
+        }
         let rest = input.remaining();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         self.gather.push_scratch(slot, &mut peer.chain, scratch_start);
@@ -142,6 +147,7 @@ impl<N: Net> Worker<N> {
             }
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
             Some(Step::Refused(status)) => self.note_refusal(slot, status),
+            Some(Step::BadRequest(status, why)) => self.note_bad_request(slot, status, why),
             Some(Step::Closed(code, reason)) => {
                 peer.flags.parted = true;
                 self.tell_gone(slot, code, &reason);
@@ -225,7 +231,7 @@ impl<N: Net> Worker<N> {
                 Step::Closed(code.unwrap_or(CloseCode::NO_STATUS).get(), reason.to_owned())
             }
             Event::Violation { code, why } => Step::Violation(code.get(), why),
-            Event::BadRequest { status, .. } => Step::Refused(status),
+            Event::BadRequest { status, why } => Step::BadRequest(status, why),
             Event::Request(request) => {
                 let mut desk = Desk {
                     site: &self.shared.site,

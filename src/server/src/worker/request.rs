@@ -2,15 +2,17 @@
 //! Not for: what is served where (`site`), nor what the answers look like (`proto`).
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ringsocket_proto::deflate::Agreement;
-use ringsocket_proto::{Request, response, upgrade};
+use ringsocket_proto::{Request, http, response, upgrade};
 
 use super::net::Net;
 use super::peer::{Owed, Stage};
 use super::read::Step;
 use super::to_app::Congested;
 use super::{Worker, count};
+use crate::log::{self, Level};
 use crate::message::{Inbound, Opening, PeerAddress};
 use crate::site::{Answer, Site, Things};
 use crate::www::Page;
@@ -110,6 +112,41 @@ impl<N: Net> Worker<N> {
             }
         }
     }
+}
+
+impl<N: Net> Worker<N> {
+    /// Adds the `Date` to the response that begins at `start` of the scratch buffer.
+    pub(super) fn date_response(&mut self, start: usize) {
+        response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
+    }
+
+    /// What came was no request, and was answered with an error.
+    pub(super) fn note_bad_request(&mut self, slot: u32, status: u16, why: &'static str) {
+        count(&self.counters().refused);
+        let peer = self.address(slot);
+        if why == http::TLS_UNEXPECTED {
+            log::limited!(
+                Level::Notice,
+                worker: self.index,
+                peer: peer,
+                "refused with {status}: TLS on a port that is not encrypted; whoever connects (a \
+                 proxy?) should use ws:// or http://"
+            );
+        } else {
+            log::limited!(
+                Level::Info,
+                worker: self.index,
+                peer: peer,
+                "refused with {status}: {why}"
+            );
+        }
+    }
+}
+
+/// The time of day as `Date` fields have it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(net: &impl Net) -> String {
+    // A clock that is not set yet must not harm: nothing before 1970 can be written.
+    httpdate::fmt_http_date(net.wall_clock().max(SystemTime::UNIX_EPOCH))
 }
 
 /// Writes down what an app is told of the request that opened a connection.

@@ -20,6 +20,34 @@ fn rfc9112_3_bad_requests_are_answered_and_end_the_connection() {
 }
 
 #[test]
+fn rfc9110_9_3_2_the_answer_to_a_bad_head_request_has_no_body() {
+    let long = [b"HEAD /", &[b'x'; 1025][..]].concat();
+    for head in [
+        &b"HEAD / HTTP/1.1\r\n\r\n"[..],
+        b"\r\nHEAD / HTTP/3.0\r\nHost: a\r\n\r\n",
+        b"HEAD / HTTP/1.1\r\nHost: a\0",
+        &long,
+    ] {
+        for cut in 0..head.len() {
+            let mut caller = Caller::new();
+            caller.feed(&head[..cut]);
+            caller.feed(&head[cut..]);
+            assert!(matches!(caller.seen[..], [Seen::BadRequest(_)]), "{:?}", caller.seen);
+            assert!(caller.out.ends_with(b"\r\n\r\n"), "cut at {cut}");
+        }
+    }
+    let mut caller = Caller::new();
+    caller.feed(b"HEAD / HT");
+    assert_eq!(caller.connection.expire(Millis(99_999), &mut caller.out), Some(Expired::Head));
+    assert!(caller.out.starts_with(b"HTTP/1.1 408 ") && caller.out.ends_with(b"\r\n\r\n"));
+    for other in [&b"HEADS / HTTP/1.1\r\n\r\n"[..], b"HE\r\nAD / HTTP/1.1\r\n\r\n"] {
+        let mut caller = Caller::new();
+        caller.feed(other);
+        assert!(caller.out.ends_with(b".\n"));
+    }
+}
+
+#[test]
 fn frames_may_follow_the_head_in_the_same_input() {
     let mut caller = Caller::new();
     caller.feed(&[HANDSHAKE, &whole(Opcode::Text, b"early")].concat());
