@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod closing;
 mod config;
+mod counters;
 mod deflate;
 mod echo;
 mod faults;

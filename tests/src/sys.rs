@@ -85,6 +85,8 @@ impl Epoll {
 pub enum Signal {
     /// Asks for a graceful stop.
     Term,
+    /// Asks for the counters in the log.
+    Usr1,
     /// Suspends the process.
     Stop,
     /// Lets a suspended process go on.
@@ -95,6 +97,7 @@ pub enum Signal {
 pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let number = match signal {
         Signal::Term => libc::SIGTERM,
+        Signal::Usr1 => libc::SIGUSR1,
         Signal::Stop => libc::SIGSTOP,
         Signal::Continue => libc::SIGCONT,
     };

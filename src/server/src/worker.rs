@@ -4,11 +4,12 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `read`, `request` and `to_app` (inwards), `deliver`,
 //! `press`, `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the
-//! worker), `timers`.
+//! worker), `timers`, `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
 pub mod backlog;
+pub mod counters;
 mod deliver;
 mod farewell;
 mod flush;
@@ -25,13 +26,15 @@ pub mod to_app;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringsocket_proto::deflate::{Inflater, Terms};
 use ringsocket_proto::{Connection, Limits, Millis};
 use ringsocket_ring::Consumer;
 
+pub use self::counters::Counters;
+use self::counters::{count, uncount};
 use self::gather::Gather;
 use self::net::{Net, Ready, Token};
 use self::peer::Peer;
@@ -103,38 +106,6 @@ pub struct Policy {
     pub receive_buffer: usize,
     /// How messages are compressed; `None`: not at all.
     pub compression: Option<Compression>,
-}
-
-/// What a worker counts. Only the worker itself writes; padded so that no two share a cache line.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct Counters {
-    /// Connections that are open now.
-    pub connections: AtomicUsize,
-    /// Connections accepted since the start.
-    pub accepted: AtomicUsize,
-    /// Connections turned away because there were too many.
-    pub turned_away: AtomicUsize,
-    /// Requests that were answered with an error status.
-    pub refused: AtomicUsize,
-    /// Connections closed because the peer broke the protocol or a limit.
-    pub violations: AtomicUsize,
-    /// Connections closed because the peer took too little, too slowly.
-    pub too_slow: AtomicUsize,
-    /// Open connections that keep what their compressors may refer to.
-    pub takeovers: AtomicUsize,
-    /// How many times a message was compressed.
-    pub compressed: AtomicUsize,
-}
-
-/// Adds to a counter that only this thread writes.
-fn count(counter: &AtomicUsize) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-}
-
-/// Takes one off a counter that only this thread writes.
-fn uncount(counter: &AtomicUsize) {
-    counter.store(counter.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
 }
 
 /// Where a worker is in its life.

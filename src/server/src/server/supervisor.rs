@@ -17,7 +17,7 @@ use crate::sys::signal::{Signal, Signals};
 use crate::systemd::notify;
 use crate::systemd::watchdog::{self, Sign, Watchdog};
 use crate::waker::Waker;
-use crate::worker::{Counters, Shared};
+use crate::worker::{Counters, Shared, counters};
 
 /// How often the state is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -123,6 +123,7 @@ impl Supervisor {
                 Some(Signal::Reload) => {
                     log::warning!("there is no reload yet: use `systemctl restart ringsocket`");
                 }
+                Some(Signal::Tell) => self.log_counters(),
                 None => {}
             }
             self.look_for_the_dead()?;
@@ -173,6 +174,11 @@ impl Supervisor {
         }
     }
 
+    /// Says what the workers have counted since the start.
+    fn log_counters(&self) {
+        log::notice!("counters: {}", counters::line(&self.shared.counters));
+    }
+
     fn status(&self) -> String {
         let sum = |counter: fn(&Counters) -> usize| -> usize {
             self.shared.counters.iter().map(counter).sum()
@@ -188,8 +194,13 @@ impl Supervisor {
         };
         let names =
             if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        let alarms = match counters::alarms(&self.shared.counters) {
+            none if none.is_empty() => none,
+            alarms => format!("; {alarms}"),
+        };
         format!(
-            "Serving {connections} connection{}: {app_c} app{}{names}{failed}, {worker_c} worker{}",
+            "Serving {connections} connection{}: {app_c} app{}{names}{failed}, {worker_c} \
+             worker{}{alarms}",
             plural(connections),
             plural(app_c),
             plural(worker_c),
@@ -205,8 +216,11 @@ impl Supervisor {
         let deadline = Instant::now() + wait;
         let is_over = |threads: &[Supervised]| threads.iter().all(|t| t.handle.is_finished());
         while !(is_over(&self.workers) && is_over(&self.apps)) && Instant::now() < deadline {
-            signals.wait(STOP_TICK);
+            if signals.wait(STOP_TICK) == Some(Signal::Tell) {
+                self.log_counters();
+            }
         }
+        self.log_counters();
         let threads = self.workers.iter().chain(&self.apps);
         let left: Vec<_> = threads.filter(|thread| !thread.handle.is_finished()).collect();
         for thread in &left {

@@ -12,6 +12,8 @@ pub enum Signal {
     Stop,
     /// SIGHUP: reload.
     Reload,
+    /// SIGUSR1: log the counters.
+    Tell,
 }
 
 /// Has SIGSEGV and SIGBUS end the process wherever they come from, as systemd expects of a signal that
@@ -38,7 +40,7 @@ impl Signals {
         unsafe { libc::sigemptyset(set.as_mut_ptr()) };
         // SAFETY: the call above has initialised it.
         let mut set = unsafe { set.assume_init() };
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
             // SAFETY: an initialised set and a valid signal number.
             unsafe { libc::sigaddset(&mut set, signal) };
         }
@@ -59,6 +61,7 @@ impl Signals {
         match unsafe { libc::sigtimedwait(&self.0, std::ptr::null_mut(), &timeout) } {
             libc::SIGTERM | libc::SIGINT => Some(Signal::Stop),
             libc::SIGHUP => Some(Signal::Reload),
+            libc::SIGUSR1 => Some(Signal::Tell),
             _ => None, // EAGAIN after the timeout, or EINTR
         }
     }

@@ -1,0 +1,123 @@
+//! What workers count, and the words in which the operator is told.
+//! Not for: counting itself, which the worker does where things happen.
+//!
+//! A new counter is a field of [`Counters`] and a line of [`Counters::told`]; nothing else names it.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a worker counts. Only the worker itself writes; padded so that no two share a cache line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    /// Connections that are open now.
+    pub connections: AtomicUsize,
+    /// Connections accepted since the start.
+    pub accepted: AtomicUsize,
+    /// Connections turned away because there were too many.
+    pub turned_away: AtomicUsize,
+    /// Requests that were answered with an error status.
+    pub refused: AtomicUsize,
+    /// Connections closed because the peer broke the protocol or a limit.
+    pub violations: AtomicUsize,
+    /// Connections closed because the peer took too little, too slowly.
+    pub too_slow: AtomicUsize,
+    /// Open connections that keep what their compressors may refer to.
+    pub takeovers: AtomicUsize,
+    /// How many times a message was compressed.
+    pub compressed: AtomicUsize,
+}
+
+/// Adds to a counter that only this thread writes.
+pub(super) fn count(counter: &AtomicUsize) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Takes one off a counter that only this thread writes.
+pub(super) fn uncount(counter: &AtomicUsize) {
+    counter.store(counter.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+}
+
+/// Where a counter is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// In the line of all counters.
+    InLine,
+    /// Also in the status, once it is not 0: a limit was met that the operator may want to raise, or
+    /// somebody tries it.
+    InStatus,
+}
+
+impl Counters {
+    /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
+    /// that none can be forgotten.
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 8] {
+        let Self {
+            connections,
+            accepted,
+            turned_away,
+            refused,
+            violations,
+            too_slow,
+            takeovers,
+            compressed,
+        } = self;
+        [
+            ("open", connections, Told::InLine),
+            ("accepted", accepted, Told::InLine),
+            ("turned away", turned_away, Told::InStatus),
+            ("refused", refused, Told::InLine),
+            ("violations", violations, Told::InLine),
+            ("too slow", too_slow, Told::InStatus),
+            ("contexts kept", takeovers, Told::InLine),
+            ("compressed", compressed, Told::InLine),
+        ]
+    }
+}
+
+/// The sums over all workers in a line: `open 3, accepted 17, turned away 0, ...`.
+pub fn line(workers: &[Counters]) -> String {
+    words(workers, |_, _| true)
+}
+
+/// The same of those that belong into the status and are not 0; empty if there is none.
+pub fn alarms(workers: &[Counters]) -> String {
+    words(workers, |told, sum| told == Told::InStatus && sum > 0)
+}
+
+fn words(workers: &[Counters], wants: impl Fn(Told, usize) -> bool) -> String {
+    let mut words = String::new();
+    let all: Vec<_> = workers.iter().map(Counters::told).collect();
+    let Some(first) = all.first() else { return words };
+    for (index, &(name, _, told)) in first.iter().enumerate() {
+        let sum: usize = all.iter().map(|told| told[index].1.load(Ordering::Relaxed)).sum();
+        if wants(told, sum) {
+            let comma = if words.is_empty() { "" } else { ", " };
+            let _ = write!(words, "{comma}{name} {sum}"); // a String takes everything
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_told_by_name_and_alarms_only_if_there_is_something_to_say() {
+        let workers = [Counters::default(), Counters::default()];
+        assert_eq!(alarms(&workers), "");
+        for worker in &workers {
+            count(&worker.accepted);
+            count(&worker.connections);
+            count(&worker.too_slow);
+        }
+        count(&workers[1].refused);
+        uncount(&workers[0].connections);
+        let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
+            contexts kept 0, compressed 0";
+        assert_eq!(line(&workers), expected);
+        assert_eq!(alarms(&workers), "too slow 2");
+        assert_eq!(line(&[]), "");
+    }
+}
