@@ -1,7 +1,7 @@
 //! What workers count, and the words in which the operator is told.
 //! Not for: counting itself, which the worker does where things happen.
 //!
-//! A new counter is a field of [`Counters`] and a line of [`Counters::told`]; nothing else names it.
+//! A new counter is a field of [`Counters`] and a line of `Counters::told`; nothing else names it.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
