@@ -176,6 +176,9 @@ impl Connection {
     ) -> Option<Event<'a>> {
         match self.phase {
             Phase::Open if self.under_way.is_none() => {
+                if input.is_empty() {
+                    return None; // as after every message that came alone
+                }
                 self.receive_message(input, limits, inflater, out)
             }
             Phase::Open | Phase::Closing => self.receive_frames(input, limits, inflater, out),

@@ -58,12 +58,13 @@ impl<N: Net> Worker<N> {
                 Outbound::Send { scope, clients, frame } => {
                     bytes += frame.len();
                     let source = Source::Record { app: app as u16, position };
+                    let mut load = self.press.as_mut().and_then(|press| press.load(frame, source));
                     let mut reach = Reach {
                         peers: &mut self.peers,
                         gather: &mut self.gather,
                         app: app as u16,
                         source,
-                        load: self.press.as_mut().and_then(|press| press.load(frame, source)),
+                        load: load.as_mut(),
                     };
                     match scope {
                         Scope::Listed => reach.listed(clients),
@@ -181,25 +182,24 @@ fn token_of(client: ClientId) -> Token {
 }
 
 /// The connections that one record may reach.
-struct Reach<'a, S> {
+struct Reach<'a, 'l, S> {
     peers: &'a mut Slots<Peer<S>>,
     gather: &'a mut Gather,
     app: u16,
     /// Where its frame lies.
     source: Source,
     /// If it is worth compressing.
-    load: Option<Load<'a>>,
+    load: Option<&'a mut Load<'l>>,
 }
 
-impl<S> Reach<'_, S> {
+impl<S> Reach<'_, '_, S> {
     /// Adds the record to what each of the listed clients gets. Ids that have left, or that are
     /// another app's, are skipped.
     #[inline]
     fn listed(&mut self, clients: Clients<'_>) {
         for client in clients.iter() {
             if let Some(peer) = self.peers.named(token_of(client)) {
-                let load = self.load.as_mut();
-                hand(client.slot(), peer, self.app, self.source, load, self.gather);
+                hand(client.slot(), peer, self.app, self.source, &mut self.load, self.gather);
             }
         }
     }
@@ -219,7 +219,7 @@ impl<S> Reach<'_, S> {
             if let Some(peer) = self.peers.get_mut(slot) {
                 let is_left_out = exception != 0 && peer.exception == exception;
                 if !is_left_out {
-                    hand(slot, peer, self.app, self.source, self.load.as_mut(), self.gather);
+                    hand(slot, peer, self.app, self.source, &mut self.load, self.gather);
                 }
             }
         }
@@ -227,13 +227,13 @@ impl<S> Reach<'_, S> {
 }
 
 /// Adds a record to what a connection gets, if the app may send to it.
-#[inline]
+#[inline(always)]
 fn hand<S>(
     slot: u32,
     peer: &mut Peer<S>,
     app: u16,
     source: Source,
-    load: Option<&mut Load<'_>>,
+    load: &mut Option<&mut Load<'_>>,
     gather: &mut Gather,
 ) {
     if peer.takes_sends_of(app) {

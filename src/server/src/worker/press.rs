@@ -48,7 +48,11 @@ impl Press {
     }
 
     /// Takes a frame of an app, which lies at `plain`.
+    #[inline]
     pub fn load<'a>(&'a mut self, frame: &'a [u8], plain: Source) -> Option<Load<'a>> {
+        if frame.len() < self.min_size {
+            return None; // as most are, which need not be opened to see it
+        }
         let (opcode, payload) = frame::open(frame)?;
         let is_worth = payload.len() >= self.min_size;
         is_worth.then_some(Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
@@ -69,7 +73,6 @@ pub struct Load<'a> {
 impl Load<'_> {
     /// Where the frame lies that goes to this connection; a compressed one is appended to
     /// `scratch`.
-    #[inline]
     pub fn source_for(&mut self, connection: &mut Connection, scratch: &mut Vec<u8>) -> Source {
         let Some(agreement) = connection.deflate() else { return self.plain };
         let at = usize::from(agreement.server_window_bits - deflate::MIN_BITS);
