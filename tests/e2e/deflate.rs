@@ -201,6 +201,25 @@ fn a_broadcast_reaches_peers_of_all_kinds_in_order() {
 }
 
 #[test]
+fn a_broadcast_to_a_thousand_is_compressed_once_for_each_worker_and_window() {
+    let config = r#"{ "worker_c": 2, "max_conn_c_per_addr": 0, "log_level": "notice" }"#;
+    let daemon = Builder::new().app("broadcast").config(config).sockets(2).start();
+    let windows = ["permessage-deflate", "permessage-deflate; server_max_window_bits=11"];
+    let mut clients: Vec<Client> =
+        (0..1000).map(|at| connect(&daemon, "/broadcast", windows[at % 2])).collect();
+    let text = json(1, 1024);
+    clients[0].text(&text).unwrap();
+    for client in &mut clients {
+        client.expect_text(&text);
+        assert_eq!(client.deflate().received.len(), 1);
+    }
+    drop(clients);
+    // Two workers, each with peers of two windows.
+    let log = daemon.stop_well().log;
+    assert!(log.contains("compressed 4"), "{log}");
+}
+
+#[test]
 fn an_answer_of_the_client_that_cannot_be_inflated_ends_only_its_own_connection() {
     let daemon = Builder::new().app("echo").start();
     let mut other = connect(&daemon, "/echo", "permessage-deflate");
