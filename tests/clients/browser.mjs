@@ -1,6 +1,7 @@
-// Two tabs of the chat page in headless Chromium exchange a line each way, over the DevTools
-// protocol. Usage: node browser.mjs WS-MODULE-FOLDER PAGE-URL SCREENSHOT.png
-// Exits 0 if both lines arrived. The browser binary may be named by CHROMIUM.
+// Headless Chromium, over the DevTools protocol: two tabs of the chat page exchange a line each way,
+// and a script has messages of all sizes echoed, which the browser compresses.
+// Usage: node browser.mjs WS-MODULE-FOLDER PAGE-URL SCREENSHOT.png
+// Exits 0 if all arrived as it went. The browser binary may be named by CHROMIUM.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -110,4 +111,35 @@ await until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
 const { data } = await call('Page.captureScreenshot', { format: 'png' }, anna)
 writeFileSync(screenshot, Buffer.from(data, 'base64'))
 console.log('two tabs exchanged a line each way')
+
+// Runs in the page.
+async function exchange(url) {
+  const socket = new WebSocket(url)
+  socket.binaryType = 'arraybuffer'
+  await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }))
+  if (!socket.extensions.startsWith('permessage-deflate')) return `extensions "${socket.extensions}"`
+  for (const size of [0, 1, 125, 126, 127, 128, 1024, 65535, 65536, 1 << 20, 4 << 20]) {
+    const bytes = Uint8Array.from({ length: size }, (_, at) => (at * at) >> 3)
+    const text = 'é√𝄞 '.repeat(size / 16)
+    for (const sent of [bytes, text]) {
+      const reply = new Promise((resolve) => { socket.onmessage = resolve })
+      socket.send(sent)
+      const { data } = await reply
+      const got = typeof sent === 'string' ? data : new Uint8Array(data)
+      const isSame = got.length === sent.length
+        && (typeof sent === 'string' ? got === sent : got.every((byte, at) => byte === sent[at]))
+      if (!isSame) return `${typeof sent} of ${sent.length} came back as ${got.length}`
+    }
+  }
+  const closed = new Promise((resolve) => { socket.onclose = resolve })
+  socket.close(4321, 'ça suffit')
+  const { code, wasClean } = await closed
+  return code === 4321 && wasClean ? 'ok' : `closed with ${code}, clean: ${wasClean}`
+}
+
+const echo = new URL('/echo', page.replace('http', 'ws'))
+const expression = `(${exchange})(${JSON.stringify(echo)})`
+const { result } = await call('Runtime.evaluate', { expression, awaitPromise: true }, anna)
+if (result.value !== 'ok') await end(1, `echo in the browser: ${result.value ?? result.description}`)
+console.log('22 messages came back to the browser as they went, compressed')
 await end(0)

@@ -12,5 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "nspawn"
 from clients import exchange_node, exchange_python
 
 node_modules, url = sys.argv[1:]
-print(f"Python websockets: {asyncio.run(exchange_python(url))} messages came back as they went")
-print(f"Node ws: {exchange_node(node_modules, url)} messages came back as they went")
+for compression in (None, "deflate"):
+    how = f"with {compression}" if compression else "plain"
+    count = asyncio.run(exchange_python(url, compression))
+    print(f"Python websockets, {how}: {count} messages came back as they went")
+    count = exchange_node(node_modules, url, compression)
+    print(f"Node ws, {how}: {count} messages came back as they went")

@@ -1,16 +1,23 @@
 // A Node client (package ws) that has everything echoed and compares.
-// Usage: node client.mjs WS-MODULE-FOLDER URL SIZE...   Exits 0 if all came back as it went.
+// Usage: node client.mjs WS-MODULE-FOLDER URL deflate|plain SIZE...
+// Exits 0 if all came back as it went, compressed or not as was asked for.
 import { createHash, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 
-const [folder, url, ...sizes] = process.argv.slice(2)
+const [folder, url, compression, ...sizes] = process.argv.slice(2)
 const { WebSocket } = createRequire(`${folder}/`)('ws')
 
-const socket = new WebSocket(url, { maxPayload: 0, perMessageDeflate: false })
+const socket = new WebSocket(url, {
+  maxPayload: 0,
+  perMessageDeflate: compression === 'deflate' ? { threshold: 0 } : false,
+})
 const waiting = []
 socket.on('message', (data, isBinary) => waiting.shift()({ data, isBinary }))
 socket.on('error', fail)
 await new Promise((resolve) => socket.on('open', resolve))
+
+const wanted = compression === 'deflate' ? 'permessage-deflate' : ''
+if (socket.extensions !== wanted) fail(`the extensions agreed on are "${socket.extensions}"`)
 
 function fail(why) {
   console.error(`client.mjs: ${why}`)

@@ -19,12 +19,12 @@ SIZES = [0, 1, 125, 126, 127, 4096, 65535, 65536, 1 << 20, 16 << 20]
 PATIENCE_S = 30
 
 
-def client(url: str):
+def client(url: str, compression: str | None = None):
     """A Python client without limits and keep-alives of its own."""
     return connect(
         url,
         max_size=None,
-        compression=None,
+        compression=compression,
         ping_interval=None,
         proxy=None,
         open_timeout=PATIENCE_S,
@@ -32,10 +32,13 @@ def client(url: str):
     )
 
 
-async def exchange_python(url: str) -> int:
-    """Has messages of all kinds and sizes echoed; how many."""
+async def exchange_python(url: str, compression: str | None = None) -> int:
+    """Has messages of all kinds and sizes echoed, perhaps compressed; how many."""
     count = 0
-    async with client(url) as ws:
+    async with client(url, compression) as ws:
+        agreed = [extension.name for extension in ws.protocol.extensions]
+        wanted = ["permessage-deflate"] if compression else []
+        assert agreed == wanted, f"the extensions agreed on are {agreed}"
         for size in SIZES:
             data = os.urandom(size)
             text = ("é√𝄞 " * (size // 10 + 1))[: size // 4]
@@ -54,10 +57,10 @@ async def exchange_python(url: str) -> int:
     return count
 
 
-def exchange_node(node_modules: str, url: str) -> int:
+def exchange_node(node_modules: str, url: str, compression: str | None = None) -> int:
     """The same from Node; how many messages."""
     script = os.path.join(os.path.dirname(__file__), "client.mjs")
-    command = ["node", script, node_modules, url, *map(str, SIZES)]
+    command = ["node", script, node_modules, url, compression or "plain", *map(str, SIZES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

@@ -90,13 +90,18 @@ pub(crate) struct Size {
     payload: usize,
     /// Bytes of all its frames, and of control frames between them, with their headers.
     chain: usize,
+    is_compressed: bool,
 }
 
 impl Size {
     /// Counts a frame of the message whose header has come in.
     #[inline]
     pub(crate) fn add_data(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
-        let room = limits.message_size.saturating_sub(self.payload);
+        self.is_compressed |= header.is_compressed;
+        // What does not compress becomes longer by some bytes in a thousand; the limit of the
+        // message is that of what it inflates to.
+        let most = if self.is_compressed { limits.chain_size } else { limits.message_size };
+        let room = most.saturating_sub(self.payload);
         if header.payload_len > room as u64 {
             return Err(Violation::too_big("a message is larger than the limit"));
         }

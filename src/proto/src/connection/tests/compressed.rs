@@ -79,6 +79,17 @@ fn the_limit_of_a_message_holds_for_what_it_inflates_to() {
     let mut caller = Caller::open_with(Some(SHARED));
     caller.feed(&fits);
     assert_eq!(caller.seen, [Seen::Message(Kind::Binary, vec![0; 70_000])]);
+    // As large as it may be, and larger when compressed: five bytes for each of the blocks.
+    let stored = |block: &[u8]| {
+        let len = block.len() as u16;
+        [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), block].concat()
+    };
+    let message: Vec<u8> = (0..70_000u64).map(|at| (at * at >> 7) as u8).collect();
+    let longer = [stored(&message[..65_000]), stored(&message[65_000..]), vec![0]].concat();
+    assert!(longer.len() > 70_000);
+    let mut caller = Caller::open_with(Some(SHARED));
+    caller.feed(&marked(whole(Opcode::Binary, &longer)));
+    assert_eq!(caller.seen, [Seen::Message(Kind::Binary, message)]);
     let bomb = marked(whole(Opcode::Binary, &compressed(&[0; 70_001])));
     assert!(bomb.len() < 200);
     assert_eq!(Caller::open_with(Some(SHARED)).violation(&bomb), (1009, Some(1009)));
