@@ -17,6 +17,7 @@ mod handshake;
 mod health;
 mod http;
 mod pages;
+mod proxies;
 mod review;
 mod sockets;
 mod stop;

@@ -10,7 +10,9 @@
 
 mod frames;
 mod head;
+mod preamble;
 
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use self::frames::Frames;
@@ -21,6 +23,7 @@ use crate::frame::Opcode;
 use crate::http::Request;
 use crate::input::Input;
 use crate::message::{Kind, Payload};
+use crate::proxy::Preamble;
 use crate::response::Response;
 use crate::time::Millis;
 
@@ -41,7 +44,8 @@ pub struct Limits {
     pub frame_size: usize,
     /// Frames of a message; beyond it the connection is closed with 1009.
     pub fragment_c: usize,
-    /// How long a request head may take, from [`Connection::new`] on; after that 408.
+    /// How long a request head, with a proxy's header before it, may take from
+    /// [`Connection::new`] on; after that 408.
     pub head_wait: Duration,
     /// How long the peer may take to answer our Close frame.
     pub close_wait: Duration,
@@ -54,6 +58,8 @@ pub struct Limits {
 /// Where a connection is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Phase {
+    /// A proxy's header is awaited ([`crate::proxy`]).
+    Preamble,
     /// A request head is awaited.
     Head,
     /// [`Event::Request`] was yielded: the caller has to [`Connection::accept`] or
@@ -72,6 +78,15 @@ pub enum Phase {
 /// What happened.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Event<'a> {
+    /// The proxy's header is complete, and says where the connection comes from, if it does. A
+    /// request head is awaited; the caller may [`Connection::refuse`] it at once.
+    Proxied(Option<SocketAddr>),
+    /// What came is no header of a proxy, and the connection is to be dropped without an answer.
+    /// The last event.
+    BadPreamble {
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A request head is complete and well-formed. The caller decides
     /// ([`crate::upgrade::decide`]) and answers.
     Request(Request<'a>),
@@ -112,6 +127,8 @@ pub enum Event<'a> {
 /// What a deadline has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Expired {
+    /// The wait for a proxy's header: the connection is to be dropped.
+    Preamble,
     /// The wait for a request head: a 408 response is in `out`, to be sent before the end.
     Head,
     /// The wait for the peer's Close frame: the connection is to be dropped.
@@ -124,7 +141,7 @@ pub enum Expired {
 pub struct Connection {
     phase: Phase,
     deflate: Option<Agreement>,
-    /// Counts in the phases Head and Closing.
+    /// Counts in the phases Preamble, Head and Closing.
     deadline: Millis,
     under_way: Option<Box<UnderWay>>,
     /// Only where an endpoint takes its compressor's context over.
@@ -141,6 +158,7 @@ struct Windows {
 /// What has come in part.
 #[derive(Debug)]
 enum UnderWay {
+    Preamble(Preamble),
     Head(PartialHead),
     Frames(Frames),
 }
@@ -160,11 +178,10 @@ impl Connection {
     /// Reads from `input` up to the next event. To be called until it returns `None`: then all of
     /// `input` is read (save in the phase Deciding), and more bytes are needed.
     ///
-    /// Replies are appended to `out`, in the order in which they are to be sent. After
-    /// [`Event::Closed`], [`Event::Violation`] and [`Event::BadRequest`] the phase is Finished,
-    /// and whatever comes is read and forgotten. `_now` is not needed yet: timers that incoming
-    /// bytes reset will use it. Compressed messages are inflated with `inflater`, which can be that
-    /// of many connections.
+    /// Replies are appended to `out`, in the order in which they are to be sent. After an event that
+    /// is the last the phase is Finished, and whatever comes is read and forgotten. `_now` is not
+    /// needed yet: timers that incoming bytes reset will use it. Compressed messages are inflated
+    /// with `inflater`, which can be that of many connections.
     #[inline]
     pub fn receive<'a>(
         &'a mut self,
@@ -183,6 +200,7 @@ impl Connection {
             }
             Phase::Open | Phase::Closing => self.receive_frames(input, limits, inflater, out),
             Phase::Head => self.receive_head(input, limits, out),
+            Phase::Preamble => self.receive_preamble(input),
             Phase::Deciding => None,
             Phase::Finished => {
                 self.finish();
@@ -237,9 +255,12 @@ impl Connection {
         }
     }
 
-    /// Answers [`Event::Request`]: the caller has written another response, with
-    /// `Connection: close`.
+    /// Answers [`Event::Request`], or goes before it after [`Event::Proxied`]: the caller has
+    /// written another response, with `Connection: close`.
     pub fn refuse(&mut self) {
+        if self.phase == Phase::Head {
+            self.phase = Phase::Deciding;
+        }
         self.leave_deciding(Phase::Finished);
     }
 
@@ -275,22 +296,25 @@ impl Connection {
 
     /// When [`Connection::expire`] has something to do, if the peer does nothing until then.
     pub fn deadline(&self) -> Option<Millis> {
-        matches!(self.phase, Phase::Head | Phase::Closing).then_some(self.deadline)
+        let has_one = matches!(self.phase, Phase::Preamble | Phase::Head | Phase::Closing);
+        has_one.then_some(self.deadline)
     }
 
     /// Ends what the peer took too long for, if its deadline has come. What is returned says what
     /// the caller has to do; the phase is Finished then.
     pub fn expire(&mut self, now: Millis, out: &mut Vec<u8>) -> Option<Expired> {
         self.deadline().filter(|&deadline| deadline <= now)?;
-        let expired = if self.phase == Phase::Head {
-            let head_only = matches!(
-                self.under_way.as_deref(),
-                Some(UnderWay::Head(head)) if head.is_head()
-            );
-            Response::new(408, "The request took too long to arrive.").write(head_only, out);
-            Expired::Head
-        } else {
-            Expired::Closing
+        let expired = match self.phase {
+            Phase::Preamble => Expired::Preamble,
+            Phase::Head => {
+                let head_only = matches!(
+                    self.under_way.as_deref(),
+                    Some(UnderWay::Head(head)) if head.is_head()
+                );
+                Response::new(408, "The request took too long to arrive.").write(head_only, out);
+                Expired::Head
+            }
+            _ => Expired::Closing,
         };
         self.finish();
         Some(expired)
@@ -313,6 +337,7 @@ impl Connection {
     pub fn held(&self) -> usize {
         match self.under_way.as_deref() {
             None => 0,
+            Some(UnderWay::Preamble(preamble)) => size_of_val(preamble),
             Some(UnderWay::Head(head)) => head.held(),
             Some(UnderWay::Frames(frames)) => frames.held(),
         }

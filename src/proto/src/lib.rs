@@ -22,6 +22,7 @@ pub mod http;
 mod input;
 pub mod mask;
 mod message;
+pub mod proxy;
 pub mod response;
 mod time;
 pub mod upgrade;

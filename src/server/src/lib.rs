@@ -9,6 +9,7 @@ pub mod config;
 pub mod host;
 pub mod log;
 pub mod message;
+pub mod proxies;
 pub mod server;
 pub mod site;
 pub mod sys;

@@ -306,6 +306,14 @@ pub enum PeerAddress {
     Unix,
 }
 
+impl PeerAddress {
+    /// That of a TCP connection: IPv4 as such, even where it came to a socket of IPv6 (RFC 4291
+    /// section 2.5.5.2), so that an address looks the same whatever way it took.
+    pub fn inet(address: SocketAddr) -> Self {
+        Self::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+}
+
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,6 +9,7 @@ use ringsocket_proto::deflate::{Agreed, Terms};
 use ringsocket_proto::upgrade::{self, Decision, Endpoint};
 use ringsocket_proto::{Request, Response};
 
+use crate::proxies::Proxies;
 use crate::www::{Page, Pages};
 
 /// The endpoint that an index of [`Site::endpoints`] stands for.
@@ -29,6 +30,8 @@ pub struct Entrance {
     pub default_port: u16,
     /// Pages of this port.
     pub pages: Option<Arc<Pages>>,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
 }
 
 /// All that a worker must know to answer a request.
@@ -40,6 +43,8 @@ pub struct Site {
     pub routes: Vec<Route>,
     /// The listening sockets.
     pub entrances: Vec<Entrance>,
+    /// Who may say where a client comes from.
+    pub proxies: Proxies,
     /// The path at which plain requests are told the [`Health`], on every host and port.
     pub health_path: Option<String>,
     /// An app of the configuration could not be loaded.

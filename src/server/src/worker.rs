@@ -2,9 +2,9 @@
 //!
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
-//! trait), `peer` and `slots` (connections), `read`, `request` and `to_app` (inwards), `deliver`,
-//! `press`, `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the
-//! worker), `timers`, `counters`.
+//! trait), `peer` and `slots` (connections), `origin` (where they come from), `read`, `request` and
+//! `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and `backlog` (outwards), `farewell`
+//! (ends of connections and of the worker), `timers`, `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -15,6 +15,7 @@ mod farewell;
 mod flush;
 pub mod gather;
 pub mod net;
+mod origin;
 pub mod peer;
 pub mod press;
 mod read;
@@ -30,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringsocket_proto::deflate::{Inflater, Terms};
-use ringsocket_proto::{Connection, Limits, Millis};
+use ringsocket_proto::{Limits, Millis};
 use ringsocket_ring::Consumer;
 
 pub use self::counters::Counters;
@@ -344,10 +345,7 @@ impl<N: Net> Worker<N> {
         }
         for _ in 0..ACCEPTS_PER_TURN {
             match self.net.accept(listener) {
-                Ok(Some(accepted)) => {
-                    let connection = Connection::new(self.now, &self.shared.policy.protocol);
-                    self.admit(Peer::new(accepted, connection));
-                }
+                Ok(Some(accepted)) => self.receive_connection(accepted),
                 Ok(None) => return,
                 Err(error) => {
                     log::limited!(

@@ -4,6 +4,7 @@ mod closing;
 mod compressed;
 mod cuts;
 mod heads;
+mod preamble;
 
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const HANDSHAKE: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n
 /// An event that owns what it holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Seen {
+    Proxied(Option<SocketAddr>),
+    BadPreamble(&'static str),
     Request(String),
     Message(Kind, Vec<u8>),
     Pong(Vec<u8>),
@@ -92,6 +95,8 @@ impl Caller {
         let out = &mut self.out;
         let event = self.connection.receive(input, NOW, &self.limits, &mut self.inflater, out)?;
         Some(match event {
+            Event::Proxied(source) => Seen::Proxied(source),
+            Event::BadPreamble { why } => Seen::BadPreamble(why),
             Event::Request(request) => {
                 upgrade::write_switching_protocols(&request, None, None, out);
                 let path = request.path().to_owned();

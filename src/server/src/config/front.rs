@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::checked::number;
 use super::error::nearest;
@@ -114,13 +114,13 @@ pub(super) fn trusted_proxies(given: Option<&[String]>, findings: &mut Findings<
         let path = path.index(at);
         let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         match net {
-            Ok(net) if net.prefix_len() == 0 => {
+            Ok(net) if canonical(net).prefix_len() == 0 => {
                 let what = format!(
                     "{text} is every address there is: any client could name any address as its own"
                 );
                 findings.error(&path, what, "name the networks of your proxies");
             }
-            Ok(net) => nets.push(net.trunc()),
+            Ok(net) => nets.push(canonical(net)),
             Err(_) => {
                 let what = format!("{text:?} is neither an address nor a network");
                 findings.error(&path, what, "write it like \"192.0.2.1\" or \"2001:db8::/32\"");
@@ -128,6 +128,19 @@ pub(super) fn trusted_proxies(given: Option<&[String]>, findings: &mut Findings<
         }
     }
     nets
+}
+
+/// The network without bits beyond its prefix, and one of IPv4 addresses mapped into IPv6 as what it
+/// is: the addresses compared with it are brought into that form too.
+fn canonical(net: IpNet) -> IpNet {
+    let v4 = match net.network().to_canonical() {
+        IpAddr::V4(ip) if net.prefix_len() >= 96 => Ipv4Net::new(ip, net.prefix_len() - 96).ok(),
+        _ => None,
+    };
+    match (net, v4) {
+        (IpNet::V6(_), Some(v4)) => v4.into(),
+        _ => net.trunc(),
+    }
 }
 
 /// A port where anybody could name any address as its own would be worth nothing.

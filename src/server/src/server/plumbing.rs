@@ -20,6 +20,7 @@ use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
 use crate::log;
+use crate::proxies::Proxies;
 use crate::site::{Entrance, Route, Site};
 use crate::sys::eventfd::EventFd;
 use crate::systemd::sockets::{Listener, LocalAddr};
@@ -179,6 +180,7 @@ fn build_site(
     let mut site = Site {
         health_path: config.health_path.clone(),
         lacks_app: loaded.len() < config.apps.len(),
+        proxies: Proxies::new(&config.trusted_proxies),
         ..Site::default()
     };
     for (number, app) in loaded.iter().enumerate() {
@@ -203,6 +205,7 @@ fn build_site(
         site.entrances.push(Entrance {
             default_port: if listener.is_tls { 443 } else { 80 },
             pages: port.and_then(|port| pages_of(&port.www_root)),
+            proxy_protocol: port.is_some_and(|port| port.proxy_protocol),
         });
     }
     Ok(site)

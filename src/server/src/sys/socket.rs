@@ -23,7 +23,7 @@ pub fn accept(listener: impl AsFd) -> io::Result<Option<(OwnedFd, PeerAddress)>>
         return match acceptfrom_with(&listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
             Ok((fd, address)) => {
                 let inet = address.and_then(|address| SocketAddr::try_from(address).ok());
-                Ok(Some((fd, inet.map_or(PeerAddress::Unix, PeerAddress::Inet))))
+                Ok(Some((fd, inet.map_or(PeerAddress::Unix, PeerAddress::inet))))
             }
             Err(Errno::AGAIN) => Ok(None),
             Err(

@@ -16,6 +16,9 @@ pub struct Counters {
     pub accepted: AtomicUsize,
     /// Connections turned away because there were too many.
     pub turned_away: AtomicUsize,
+    /// Connections dropped since no trusted proxy began them with a header of the PROXY protocol,
+    /// as their port demands.
+    pub unproxied: AtomicUsize,
     /// Requests that were answered with an error status.
     pub refused: AtomicUsize,
     /// Connections closed because the peer broke the protocol or a limit.
@@ -51,11 +54,12 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 8] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 9] {
         let Self {
             connections,
             accepted,
             turned_away,
+            unproxied,
             refused,
             violations,
             too_slow,
@@ -66,6 +70,7 @@ impl Counters {
             ("open", connections, Told::InLine),
             ("accepted", accepted, Told::InLine),
             ("turned away", turned_away, Told::InStatus),
+            ("unproxied", unproxied, Told::InStatus),
             ("refused", refused, Told::InLine),
             ("violations", violations, Told::InLine),
             ("too slow", too_slow, Told::InStatus),
@@ -114,7 +119,7 @@ mod tests {
         }
         count(&workers[1].refused);
         uncount(&workers[0].connections);
-        let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
+        let expected = "open 1, accepted 2, turned away 0, unproxied 0, refused 1, violations 0, too slow 2, \
             contexts kept 0, compressed 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");

@@ -113,6 +113,7 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let start = self.gather.scratch.len();
         match peer.connection.expire(self.now, &mut self.gather.scratch) {
+            Some(Expired::Preamble) => self.drop_unproxied(slot, "it took too long to arrive"),
             Some(Expired::Head) => {
                 response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
                 self.gather.push_scratch(slot, &mut peer.chain, start);

@@ -12,7 +12,7 @@ use super::request::Desk;
 use super::to_app::{Congested, ToApp};
 use super::{Life, Worker, count};
 use crate::log::{self, Level};
-use crate::message::{ClientId, Inbound};
+use crate::message::{ClientId, Inbound, PeerAddress};
 use crate::site::Things;
 use crate::www::Page;
 
@@ -34,6 +34,8 @@ pub(super) enum Step {
     Refused(u16),
     /// So is what is no request, for this reason.
     BadRequest(u16, &'static str),
+    /// There is no header of the PROXY protocol where one must be.
+    Unproxied(&'static str),
     /// The peer has sent a Close frame.
     Closed(u16, String),
     /// The peer broke the protocol; a Close frame is written.
@@ -148,6 +150,7 @@ impl<N: Net> Worker<N> {
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
             Some(Step::Refused(status)) => self.note_refusal(slot, status),
             Some(Step::BadRequest(status, why)) => self.note_bad_request(slot, status, why),
+            Some(Step::Unproxied(why)) => self.drop_unproxied(slot, why),
             Some(Step::Closed(code, reason)) => {
                 peer.flags.parted = true;
                 self.tell_gone(slot, code, &reason);
@@ -232,6 +235,11 @@ impl<N: Net> Worker<N> {
             }
             Event::Violation { code, why } => Step::Violation(code.get(), why),
             Event::BadRequest { status, why } => Step::BadRequest(status, why),
+            Event::BadPreamble { why } => Step::Unproxied(why),
+            Event::Proxied(source) => {
+                peer.address = source.map_or(peer.address, PeerAddress::inet);
+                Step::Next
+            }
             Event::Request(request) => {
                 let mut desk = Desk {
                     site: &self.shared.site,

@@ -1,5 +1,6 @@
 //! A test app that writes down its callbacks and reads them out to whoever sends `report`. Clients
-//! are named by their query, so that a test can tell them apart: `/witness?anna`.
+//! are named by their query, so that a test can tell them apart: `/witness?anna`. Who sends
+//! `address` is told its own.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -35,6 +36,11 @@ impl App for Witness {
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         match message {
             Message::Text("report") => cx.to(client).text(&self.lines.join("\n")),
+            Message::Text("address") => {
+                let address = cx.address(client);
+                let text = address.map_or_else(|| "none".to_owned(), |known| known.to_string());
+                cx.to(client).text(&text);
+            }
             Message::Text(text) => self.lines.push(format!("read {} {text}", self.name(client))),
             Message::Binary(bytes) => {
                 self.lines.push(format!("read {} {} bytes", self.name(client), bytes.len()));

@@ -46,6 +46,17 @@ fn every_key_of_what_is_beside_reaches_the_configuration() {
 }
 
 #[test]
+fn mapped_networks_are_those_of_ipv4() {
+    let config = accepted(&format!(
+        r#"{{ {ECHO}, "trusted_proxies": ["::ffff:192.0.2.7", "::ffff:10.1.2.3/104", "::/1"] }}"#
+    ));
+    let trusted = ["192.0.2.7/32", "10.0.0.0/8", "::/1"].map(|net| net.parse().unwrap());
+    assert_eq!(config.trusted_proxies, trusted);
+    let everybody = format!(r#"{{ {ECHO}, "trusted_proxies": ["::ffff:0:0/96"] }}"#);
+    assert!(said(&everybody).contains("is every address there is"));
+}
+
+#[test]
 fn zero_and_nothing_turn_things_off() {
     let config = accepted(&format!(
         r#"{{ {ECHO}, "deflate_level": 0, "health_path": "", "ping_wait": 0,
