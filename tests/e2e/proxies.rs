@@ -137,3 +137,83 @@ fn only_trusted_proxies_reach_a_port_with_the_proxy_protocol() {
     daemon.wait_log_line(&["dropped", "127.0.0.1", "trusted_proxies does not name it"]);
     daemon.stop_well();
 }
+
+#[test]
+fn the_app_sees_the_address_that_trusted_proxies_forward() {
+    let daemon = daemon("");
+    let to = daemon.address();
+    for (fields, expected) in [
+        (&["192.0.2.7"][..], "192.0.2.7:0"),
+        (&["192.0.2.7:4711"], "192.0.2.7:4711"),
+        (&["2001:db8::7"], "[2001:db8::7]:0"),
+        (&["::ffff:192.0.2.7"], "192.0.2.7:0"),
+        (&["192.0.2.7", "10.1.1.1, 127.0.0.1"], "192.0.2.7:0"),
+        // What the client has claimed itself stands to the left.
+        (&["203.0.113.9, 192.0.2.7"], "192.0.2.7:0"),
+        (&["203.0.113.9", "192.0.2.7", "10.1.1.1"], "192.0.2.7:0"),
+        (&["127.0.0.1, 10.0.0.1, \", 192.0.2.7"], "192.0.2.7:0"),
+    ] {
+        let add = |request: Request, value: &&str| request.header("X-Forwarded-For", value);
+        let request = fields.iter().fold(upgrade(), add);
+        let mut client = connect_with(to, b"", &request);
+        assert_eq!(address_of(&mut client), expected, "{fields:?}");
+        client.close_cleanly();
+    }
+    // Only the configured header counts, and only what is an address.
+    for (name, value) in
+        [("Forwarded", "for=192.0.2.7"), ("X-Real-IP", "192.0.2.7"), ("X-Forwarded-For", "unknown")]
+    {
+        let mut client = connect_with(to, b"", &upgrade().header(name, value));
+        assert_eq!(address_of(&mut client), own_address(&client), "{name}");
+        client.close_cleanly();
+    }
+    daemon.stop_well();
+}
+
+#[test]
+fn the_header_of_rfc7239_is_believed_where_it_is_configured() {
+    let daemon = daemon(r#""forwarded_header": "forwarded","#);
+    for (value, expected) in [
+        ("for=192.0.2.7;proto=https", "192.0.2.7:0"),
+        ("for=203.0.113.9, For=\"[2001:db8::7]:4711\", for=10.1.1.1", "[2001:db8::7]:4711"),
+        ("for=\"203.0.113.9, for=192.0.2.7", "192.0.2.7:0"),
+    ] {
+        let mut client = connect_with(daemon.address(), b"", &upgrade().header("Forwarded", value));
+        assert_eq!(address_of(&mut client), expected, "{value}");
+        client.close_cleanly();
+    }
+    let spoof = upgrade().header("X-Forwarded-For", "192.0.2.7");
+    let mut client = connect_with(daemon.address(), b"", &spoof);
+    assert_eq!(address_of(&mut client), own_address(&client));
+    client.close_cleanly();
+    daemon.stop_well();
+}
+
+#[test]
+fn who_is_not_a_trusted_proxy_cannot_name_an_address() {
+    let spoof =
+        upgrade().header("X-Forwarded-For", "192.0.2.7").header("Forwarded", "for=192.0.2.7");
+    // By default nobody is trusted, not even this machine.
+    let untrusting = Builder::new().app("witness").start();
+    let mut client = connect_with(untrusting.address(), b"", &spoof);
+    assert_eq!(address_of(&mut client), own_address(&client));
+    client.close_cleanly();
+    untrusting.stop_well();
+    // Behind a proxy that speaks the PROXY protocol it is the client who wrote the request...
+    let daemon = daemon("");
+    let direct = b"PROXY TCP4 198.51.100.4 198.51.100.1 12345 80\r\n";
+    let mut client = connect_with(proxied(&daemon), direct, &spoof);
+    assert_eq!(address_of(&mut client), "198.51.100.4:12345");
+    client.close_cleanly();
+    // ...unless that is a proxy too.
+    let through = b"PROXY TCP4 10.7.7.7 198.51.100.1 12345 80\r\n";
+    let mut client = connect_with(proxied(&daemon), through, &spoof);
+    assert_eq!(address_of(&mut client), "192.0.2.7:0");
+    client.close_cleanly();
+    let off = self::daemon(r#""forwarded_header": "none","#);
+    let mut client = connect_with(off.address(), b"", &spoof);
+    assert_eq!(address_of(&mut client), own_address(&client));
+    client.close_cleanly();
+    off.stop_well();
+    daemon.stop_well();
+}

@@ -144,8 +144,8 @@ impl<'a> Request<'a> {
         self.all(name).next()
     }
 
-    /// The values of all fields with this name.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    /// The values of all fields with this name, in the order in which they were sent.
+    pub fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
         let fields = self.headers.iter();
         fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }

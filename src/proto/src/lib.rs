@@ -17,6 +17,7 @@ mod connection;
 mod control;
 pub mod deflate;
 mod extensions;
+pub mod forwarded;
 pub mod frame;
 pub mod http;
 mod input;

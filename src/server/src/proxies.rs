@@ -4,19 +4,42 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use ringsocket_proto::Request;
+use ringsocket_proto::forwarded::Syntax;
 
+use crate::config::ForwardedHeader;
 use crate::message::PeerAddress;
 
 /// The proxies of the configuration.
 #[derive(Debug, Default)]
 pub struct Proxies {
     trusted: Vec<IpNet>,
+    /// Where they write it; `None`: no header is believed.
+    header: Option<Syntax>,
 }
 
 impl Proxies {
-    /// Those in these networks.
-    pub fn new(trusted: &[IpNet]) -> Self {
-        Self { trusted: trusted.to_vec() }
+    /// Those in these networks, which write to this header.
+    pub fn new(trusted: &[IpNet], header: ForwardedHeader) -> Self {
+        let header = match header {
+            ForwardedHeader::None => None,
+            ForwardedHeader::XForwardedFor => Some(Syntax::XForwardedFor),
+            ForwardedHeader::Forwarded => Some(Syntax::Forwarded),
+        };
+        Self { trusted: trusted.to_vec(), header }
+    }
+
+    /// The address of the client who sent a request over a connection from `address`: that one,
+    /// unless it is a proxy's and the request says more.
+    pub fn client(&self, request: &Request<'_>, address: PeerAddress) -> PeerAddress {
+        let own = match address {
+            PeerAddress::Inet(address) => Some(address),
+            PeerAddress::Unix => None,
+        };
+        let Some(header) = self.header.filter(|_| self.trust(address)) else { return address };
+        let fields = request.all(header.name());
+        let client = header.client(fields, own, |ip| self.trust_ip(ip));
+        client.map_or(address, PeerAddress::inet)
     }
 
     /// Whether a connection from this address may say where its client comes from. On a unix

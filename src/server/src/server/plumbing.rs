@@ -180,7 +180,7 @@ fn build_site(
     let mut site = Site {
         health_path: config.health_path.clone(),
         lacks_app: loaded.len() < config.apps.len(),
-        proxies: Proxies::new(&config.trusted_proxies),
+        proxies: Proxies::new(&config.trusted_proxies, config.forwarded_header),
         ..Site::default()
     };
     for (number, app) in loaded.iter().enumerate() {

@@ -241,6 +241,7 @@ impl<N: Net> Worker<N> {
                 Step::Next
             }
             Event::Request(request) => {
+                peer.address = self.shared.site.proxies.client(&request, peer.address);
                 let mut desk = Desk {
                     site: &self.shared.site,
                     things: Things {
