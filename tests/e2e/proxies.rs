@@ -1,8 +1,10 @@
 //! Clients behind proxies: where they come from is what a trusted proxy says, in its header of the
 //! PROXY protocol or in the request.
 
+mod limits;
+
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use ringsocket_tests::client::{Client, PATIENCE};
 use ringsocket_tests::daemon::{Builder, Daemon};
@@ -123,7 +125,8 @@ fn whoever_has_no_good_header_is_dropped_without_an_answer() {
     }
     daemon.wait_log_line(&["no good header of the PROXY protocol", "no PROXY header"]);
     daemon.wait_log_line(&["no good header of the PROXY protocol", "took too long"]);
-    daemon.stop_well();
+    let ended = daemon.stop_well();
+    assert!(ended.log.contains("unproxied 5"), "{}", ended.log);
 }
 
 #[test]
@@ -167,6 +170,26 @@ fn the_app_sees_the_address_that_trusted_proxies_forward() {
         assert_eq!(address_of(&mut client), own_address(&client), "{name}");
         client.close_cleanly();
     }
+    daemon.stop_well();
+}
+
+#[test]
+fn ipv4_on_a_socket_of_ipv6_is_ipv4() {
+    let mapped = || TcpListener::bind("[::ffff:127.0.0.1]:0").unwrap();
+    let daemon = Builder::new().app("witness").socket("ws", mapped()).start();
+    let mut client = daemon.connect("/witness");
+    let own = client.stream().local_addr().unwrap();
+    assert!(own.is_ipv6());
+    assert_eq!(address_of(&mut client), format!("127.0.0.1:{}", own.port()));
+    client.close_cleanly();
+    daemon.stop_well();
+    let config = r#"{ "trusted_proxies": ["127.0.0.1"] }"#;
+    let builder = Builder::new().app("witness").config(config);
+    let daemon = builder.socket("ws", mapped()).start();
+    let request = upgrade().header("X-Forwarded-For", "192.0.2.7");
+    let mut client = connect_with(daemon.address(), b"", &request);
+    assert_eq!(address_of(&mut client), "192.0.2.7:0");
+    client.close_cleanly();
     daemon.stop_well();
 }
 

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -302,7 +303,9 @@ impl Net for SimNet {
         }
         let Some(id) = network.queues[self.worker].pop_front() else { return Ok(None) };
         let socket = Socket { id, network: Rc::clone(&self.network) };
-        Ok(Some(Accepted { socket, address: PeerAddress::Unix, entrance: 0 }))
+        // From a few networks, where a limit per address would find somebody.
+        let address = PeerAddress::Inet(SocketAddr::from(([192, 0, 2, (id % 3) as u8], id as u16)));
+        Ok(Some(Accepted { socket, address, entrance: 0 }))
     }
 
     fn listen(&mut self, on: bool) {

@@ -1,5 +1,6 @@
 //! What a run starts with: workers, app, clients and limits, as the seed decides.
 
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ringsocket::host::library::Callbacks;
 use ringsocket::host::outlets::{Outlet, Outlets};
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
+use ringsocket::worker::addresses::Addresses;
 use ringsocket::worker::press::Compression;
 use ringsocket::worker::to_app::ToApp;
 use ringsocket::worker::{Counters, Policy, Shared, Worker};
@@ -91,6 +93,8 @@ pub(crate) fn build(
         policy: policy(scenario),
         stopping: false.into(),
         counters: (0..worker_c).map(|_| Counters::default()).collect(),
+        // Enough for everybody: counted all the same, so that a count that is lost shows.
+        addresses: Addresses::new(100, NonZeroU64::new(1000), NonZeroU64::new(1_000_000)),
     });
     let app_waker = Arc::new(Waker::simulated(world::until_the_app_is_woken));
     let budget = if is_roomy { 16 << 20 } else { 70_000 + rng.below(100_000) };

@@ -395,6 +395,7 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     for counters in &shared.counters {
         assert_eq!(counters.connections.load(Ordering::Relaxed), 0, "connections still counted");
     }
+    assert!(shared.addresses.is_empty(), "connections still counted for an address");
     let seen = SEEN.take();
     if scenario != Scenario::Failing {
         assert_eq!(seen.open_c(), 0, "clients whose end the app has not heard of");

@@ -153,11 +153,12 @@ struct rs_bytes {
     size_t size;
 };
 
-/* Who a client is. */
+/* Who a client is. Behind proxies that the server trusts, address and port are
+ * those that they tell, and the port is 0 if they tell none. */
 struct rs_client_info {
     uint16_t endpoint_id; /* of the server's configuration */
     uint16_t family;      /* RS_FAMILY_...; NONE for a unix socket */
-    uint16_t port;        /* of the peer, host byte order */
+    uint16_t port;        /* of the client, host byte order */
     uint16_t reserved;    /* 0 */
     uint8_t ip[16];       /* network byte order; IPv4 in the first 4 */
 };

@@ -249,7 +249,8 @@ pub struct Host {
     ),
 }
 
-/// Who a client is (`struct rs_client_info`).
+/// Who a client is (`struct rs_client_info`). Behind proxies that the server trusts, address and
+/// port are those that they tell.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientInfo {
@@ -257,7 +258,7 @@ pub struct ClientInfo {
     pub endpoint_id: u16,
     /// Linux's `AF_INET` (2) or `AF_INET6` (10), or 0 where there is no address (a unix socket).
     pub family: u16,
-    /// Port of the peer, in host byte order; 0 without an address.
+    /// Port of the client, in host byte order; 0 without an address, or if a proxy tells none.
     pub port: u16,
     /// Always 0.
     pub reserved: u16,

@@ -122,8 +122,9 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Address and port of a client's peer. `None` if the client has left, or has no address
-    /// because it came through a unix socket.
+    /// Address and port of a client; behind proxies that the server trusts, those that they tell
+    /// (port 0 if they tell none). `None` if the client has left, or has no address because it came
+    /// through a unix socket.
     #[must_use]
     pub fn address(&self, client: ClientId) -> Option<SocketAddr> {
         let info = self.client_info(client)?;

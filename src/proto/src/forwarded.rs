@@ -100,7 +100,7 @@ fn x_forwarded_for(element: &[u8]) -> Option<SocketAddr> {
     let text = core::str::from_utf8(element).ok()?;
     match text.parse::<Ipv6Addr>() {
         Ok(ip) => Some(SocketAddr::new(ip.into(), 0)),
-        Err(_) => node(text, |port| parse_port(port)),
+        Err(_) => node(text, parse_port),
     }
 }
 

@@ -28,6 +28,8 @@ impl Response {
             // A resource that speaks nothing but WebSocket (RFC 9110 section 15.5.22). The
             // connection option belongs to the Upgrade field (section 7.8).
             426 => "Connection: close, Upgrade\r\nUpgrade: websocket\r\n",
+            // RFC 6585 section 4; the field: RFC 9110 section 10.2.3.
+            429 => "Connection: close\r\nRetry-After: 1\r\n",
             405 => "Connection: close\r\nAllow: GET, HEAD\r\n",
             _ => "Connection: close\r\n",
         };
@@ -44,6 +46,16 @@ impl Response {
     /// 503 (RFC 9110 section 15.6.4): the service stops, or what stands behind it has failed.
     pub const fn unavailable(why: &'static str) -> Self {
         Self::new(503, why)
+    }
+
+    /// 503 for a server that has no place for another connection, but may have one soon.
+    pub const fn full(why: &'static str) -> Self {
+        Self { status: 503, why, headers: "Connection: close\r\nRetry-After: 1\r\n" }
+    }
+
+    /// 429 (RFC 6585 section 4): the client has, or does, too much.
+    pub const fn too_many_requests(why: &'static str) -> Self {
+        Self::new(429, why)
     }
 
     /// What the body says beside the status.
@@ -115,7 +127,7 @@ fn write_entity_headers(content_type: &str, body_len: usize, out: &mut Vec<u8>) 
     out.extend_from_slice(b"\r\n\r\n");
 }
 
-/// The reason phrase (RFC 9110 section 15; 431: RFC 6585 section 5).
+/// The reason phrase (RFC 9110 section 15; 429 and 431: RFC 6585 sections 4 and 5).
 const fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -126,6 +138,7 @@ const fn phrase(status: u16) -> &'static str {
         408 => "Request Timeout",
         414 => "URI Too Long",
         426 => "Upgrade Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         503 => "Service Unavailable",
@@ -146,7 +159,7 @@ mod tests {
 
     #[test]
     fn rfc9112_6_3_the_length_is_that_of_the_body() {
-        for status in [400, 403, 404, 405, 408, 414, 426, 431, 501, 503, 505] {
+        for status in [400, 403, 404, 405, 408, 414, 426, 429, 431, 501, 503, 505] {
             let text = written(&Response::new(status, "It is so."), false);
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status} {}\r\n", phrase(status))));
@@ -171,6 +184,13 @@ mod tests {
         assert!(text.contains("\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n"));
         let text = written(&Response::wrong_version("x"), true);
         assert!(text.contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
+    }
+
+    #[test]
+    fn rfc9110_10_2_3_who_finds_no_place_is_told_when_to_try_again() {
+        for response in [Response::too_many_requests("x"), Response::full("x")] {
+            assert!(written(&response, true).contains("\r\nRetry-After: 1\r\n"));
+        }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
-//! trait), `peer` and `slots` (connections), `origin` (where they come from), `read`, `request` and
-//! `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and `backlog` (outwards), `farewell`
-//! (ends of connections and of the worker), `timers`, `counters`.
+//! trait), `peer` and `slots` (connections), `origin` (where they come from), `addresses` (limits
+//! per address), `read`, `request` and `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and
+//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
+pub mod addresses;
 pub mod backlog;
 pub mod counters;
 mod deliver;
@@ -31,9 +32,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringsocket_proto::deflate::{Inflater, Terms};
-use ringsocket_proto::{Limits, Millis};
+use ringsocket_proto::{Limits, Millis, Response};
 use ringsocket_ring::Consumer;
 
+use self::addresses::Addresses;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
@@ -65,6 +67,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Counters of each worker.
     pub counters: Vec<Counters>,
+    /// What each address has of the server.
+    pub addresses: Addresses,
 }
 
 impl Shared {
@@ -378,7 +382,8 @@ impl<N: Net> Worker<N> {
                     peer: peer.address,
                     "turned away: {limit} connections are open (fd_alloc_c)"
                 );
-                self.turn_away(peer);
+                let why = "Too many connections; try again later.";
+                self.turn_away(peer, &Response::full(why));
             }
         }
     }
@@ -388,7 +393,9 @@ impl<N: Net> Worker<N> {
         let watched = peer.socket.as_ref().map(|socket| self.net.watch(socket, token));
         if let Some(Err(error)) = watched {
             log::limited!(Level::Error, worker: self.index, "cannot watch a connection: {error}");
-            self.peers.remove(token.slot);
+            if let Some(mut peer) = self.peers.remove(token.slot) {
+                origin::release(&self.shared, &mut peer);
+            }
             return;
         }
         let counters = self.counters();

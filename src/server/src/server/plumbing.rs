@@ -25,6 +25,7 @@ use crate::site::{Entrance, Route, Site};
 use crate::sys::eventfd::EventFd;
 use crate::systemd::sockets::{Listener, LocalAddr};
 use crate::waker::Waker;
+use crate::worker::addresses::Addresses;
 use crate::worker::net::{Kernel, Listening};
 use crate::worker::press::Compression;
 use crate::worker::to_app::ToApp;
@@ -70,6 +71,11 @@ impl Plumbing {
             policy: policy(config),
             stopping: false.into(),
             counters: (0..worker_c).map(|_| Counters::default()).collect(),
+            addresses: Addresses::new(
+                config.limits.fd_alloc_c,
+                config.limits.max_conn_c_per_addr,
+                config.limits.max_handshake_rate_per_addr,
+            ),
         });
         let wakers = (0..worker_c)
             .map(|_| Ok(Arc::new(Waker::eventfd(EventFd::new()?))))

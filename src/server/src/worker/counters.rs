@@ -16,6 +16,8 @@ pub struct Counters {
     pub accepted: AtomicUsize,
     /// Connections turned away because there were too many.
     pub turned_away: AtomicUsize,
+    /// Connections answered with 429, as there were too many of one address, or too many handshakes.
+    pub crowded: AtomicUsize,
     /// Connections dropped since no trusted proxy began them with a header of the PROXY protocol,
     /// as their port demands.
     pub unproxied: AtomicUsize,
@@ -54,11 +56,12 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 9] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 10] {
         let Self {
             connections,
             accepted,
             turned_away,
+            crowded,
             unproxied,
             refused,
             violations,
@@ -70,10 +73,11 @@ impl Counters {
             ("open", connections, Told::InLine),
             ("accepted", accepted, Told::InLine),
             ("turned away", turned_away, Told::InStatus),
-            ("unproxied", unproxied, Told::InStatus),
             ("refused", refused, Told::InLine),
             ("violations", violations, Told::InLine),
             ("too slow", too_slow, Told::InStatus),
+            ("crowded", crowded, Told::InStatus),
+            ("unproxied", unproxied, Told::InStatus),
             ("contexts kept", takeovers, Told::InLine),
             ("compressed", compressed, Told::InLine),
         ]
@@ -119,8 +123,8 @@ mod tests {
         }
         count(&workers[1].refused);
         uncount(&workers[0].connections);
-        let expected = "open 1, accepted 2, turned away 0, unproxied 0, refused 1, violations 0, too slow 2, \
-            contexts kept 0, compressed 0";
+        let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
+            crowded 0, unproxied 0, contexts kept 0, compressed 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");
         assert_eq!(line(&[]), "");

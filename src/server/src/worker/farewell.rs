@@ -19,7 +19,7 @@ use ringsocket_proto::{CloseCode, Expired, Millis, Phase, Response, response};
 use super::net::Net;
 use super::peer::{Peer, Stage};
 use super::request::http_date;
-use super::{Life, Worker, count, uncount};
+use super::{Life, Worker, count, origin, uncount};
 use crate::log::{self, Level};
 use crate::message::Inbound;
 
@@ -89,6 +89,7 @@ impl<N: Net> Worker<N> {
             under_way.backlog = Default::default();
         }
         let takes_over = peer.connection.takes_over();
+        origin::release(&self.shared, peer);
         uncount(&self.counters().connections);
         if takes_over {
             uncount(&self.counters().takeovers);
@@ -174,9 +175,10 @@ impl<N: Net> Worker<N> {
     }
 
     /// Answers a connection for which there is no place: one attempt, and it is closed.
-    pub(super) fn turn_away(&mut self, peer: Peer<N::Socket>) {
+    pub(super) fn turn_away(&mut self, mut peer: Peer<N::Socket>, why: &Response) {
+        origin::release(&self.shared, &mut peer);
         let mut response = Vec::new();
-        Response::unavailable("Too many connections; try again later.").write(false, &mut response);
+        why.write(false, &mut response);
         response::insert_date(&mut response, 0, &http_date(&self.net));
         if let Some(socket) = &peer.socket {
             // What has come is read, as closing under unread bytes would send a reset, which can

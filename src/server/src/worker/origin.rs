@@ -1,15 +1,24 @@
-//! Where connections come from: what of it is known when they are accepted, and what proxies tell
-//! later.
+//! Where connections come from: what of it is known when they are accepted, what proxies tell
+//! later, and what follows for the limits per address.
+//! Not for: keeping those limits (`addresses`), or deciding which proxies are trusted (`Proxies`).
+//!
+//! The address of a client is known when the connection is accepted; or, from a trusted proxy, with
+//! its header of the PROXY protocol; or, if that names a trusted proxy again, with the request. At
+//! that moment, and once, the connection is counted for the address.
 
-use ringsocket_proto::{CloseCode, Connection};
+use ringsocket_proto::{CloseCode, Connection, Millis, Response};
 
+use super::addresses::{Ticket, TooMany};
 use super::net::{Accepted, Net};
 use super::peer::Peer;
-use super::{Worker, count};
+use super::read::Step;
+use super::{Shared, Worker, count};
 use crate::log::{self, Level};
+use crate::message::PeerAddress;
 
 impl<N: Net> Worker<N> {
-    /// Takes a connection that was just accepted, unless it comes from the wrong place.
+    /// Takes a connection that was just accepted, unless it comes from the wrong place, or its
+    /// address has too many.
     pub(super) fn receive_connection(&mut self, accepted: Accepted<N::Socket>) {
         let Accepted { address, entrance, .. } = accepted;
         let shared = &self.shared;
@@ -31,7 +40,37 @@ impl<N: Net> Worker<N> {
         } else {
             Connection::new(self.now, limits)
         };
-        self.admit(Peer::new(accepted, connection));
+        let mut peer = Peer::new(accepted, connection);
+        match enlist(&self.shared, address, self.now) {
+            Ok(ticket) => {
+                peer.ticket = ticket;
+                self.admit(peer);
+            }
+            Err(too_many) => {
+                self.note_crowd(address, too_many);
+                self.turn_away(peer, &response(too_many));
+            }
+        }
+    }
+
+    /// An address has too much; the response is on the way.
+    pub(super) fn note_crowd(&mut self, address: PeerAddress, too_many: TooMany) {
+        count(&self.counters().crowded);
+        match too_many {
+            TooMany::Connections => log::limited!(
+                Level::Notice,
+                worker: self.index,
+                peer: address,
+                "answered with 429: its address has as many connections as it may \
+                 (max_conn_c_per_addr)"
+            ),
+            TooMany::Handshakes => log::limited!(
+                Level::Notice,
+                worker: self.index,
+                peer: address,
+                "answered with 429: its address connects too often (max_handshake_rate_per_addr)"
+            ),
+        }
     }
 
     /// Drops a connection that did not begin with a header of the PROXY protocol.
@@ -48,3 +87,50 @@ impl<N: Net> Worker<N> {
         self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
     }
 }
+
+/// Counts a connection for an address that has just become known, if any limit holds that: not for
+/// a unix socket, nor for this machine itself, nor for a trusted proxy, which stands for many.
+pub(super) fn enlist(
+    shared: &Shared,
+    address: PeerAddress,
+    now: Millis,
+) -> Result<Option<Ticket>, TooMany> {
+    match address {
+        PeerAddress::Inet(inet)
+            if !inet.ip().is_loopback() && !shared.site.proxies.trust(address) =>
+        {
+            shared.addresses.admit(inet.ip(), now)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Stops counting a connection.
+pub(super) fn release<S>(shared: &Shared, peer: &mut Peer<S>) {
+    if let Some(ticket) = peer.ticket.take() {
+        shared.addresses.release(ticket);
+    }
+}
+
+/// Answers for an address that has too much, before or after its request.
+pub(super) fn refuse(
+    connection: &mut Connection,
+    too_many: TooMany,
+    head_only: bool,
+    out: &mut Vec<u8>,
+) -> Step {
+    response(too_many).write(head_only, out);
+    connection.refuse();
+    Step::Crowded(too_many)
+}
+
+/// The response to a connection too many.
+fn response(too_many: TooMany) -> Response {
+    Response::too_many_requests(match too_many {
+        TooMany::Connections => "Your network has too many connections here; try again later.",
+        TooMany::Handshakes => "Your network connects too often; try again later.",
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 
 use ringsocket_proto::{Connection, Kind, Millis, Phase};
 
+use super::addresses::Ticket;
 use super::backlog::Backlog;
 use super::gather::Chain;
 use super::net::Accepted;
@@ -19,6 +20,8 @@ pub struct Peer<S> {
     pub connection: Connection,
     /// Where the connection comes from.
     pub address: PeerAddress,
+    /// Its place among the connections of this address, if these are limited.
+    pub ticket: Option<Ticket>,
     /// Number of the inherited socket that it came to.
     pub entrance: u16,
     /// What the app knows of it.
@@ -122,6 +125,7 @@ impl<S> Peer<S> {
             socket: Some(socket),
             connection,
             address,
+            ticket: None,
             entrance,
             stage: Stage::Stranger,
             app: 0,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase};
 
+use super::addresses::TooMany;
 use super::net::{Net, Token};
 use super::peer::Owed;
 use super::request::Desk;
 use super::to_app::{Congested, ToApp};
-use super::{Life, Worker, count};
+use super::{Life, Worker, count, origin};
 use crate::log::{self, Level};
 use crate::message::{ClientId, Inbound, PeerAddress};
 use crate::site::Things;
@@ -34,6 +35,8 @@ pub(super) enum Step {
     Refused(u16),
     /// So is what is no request, for this reason.
     BadRequest(u16, &'static str),
+    /// The address has too much; the response is written.
+    Crowded(TooMany),
     /// There is no header of the PROXY protocol where one must be.
     Unproxied(&'static str),
     /// The peer has sent a Close frame.
@@ -134,7 +137,10 @@ impl<N: Net> Worker<N> {
                 end => break Some(end),
             }
         };
-        if matches!(end, Some(Step::Page(_) | Step::Refused(_) | Step::BadRequest(..))) {
+        if matches!(
+            end,
+            Some(Step::Page(_) | Step::Refused(_) | Step::BadRequest(..) | Step::Crowded(_))
+        ) {
             self.date_response(scratch_start);
         }
         let rest = input.remaining();
@@ -150,6 +156,10 @@ impl<N: Net> Worker<N> {
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
             Some(Step::Refused(status)) => self.note_refusal(slot, status),
             Some(Step::BadRequest(status, why)) => self.note_bad_request(slot, status, why),
+            Some(Step::Crowded(too_many)) => {
+                let address = self.address(slot);
+                self.note_crowd(address, too_many);
+            }
             Some(Step::Unproxied(why)) => self.drop_unproxied(slot, why),
             Some(Step::Closed(code, reason)) => {
                 peer.flags.parted = true;
@@ -237,11 +247,30 @@ impl<N: Net> Worker<N> {
             Event::BadRequest { status, why } => Step::BadRequest(status, why),
             Event::BadPreamble { why } => Step::Unproxied(why),
             Event::Proxied(source) => {
+                drop(event);
                 peer.address = source.map_or(peer.address, PeerAddress::inet);
-                Step::Next
+                match origin::enlist(&self.shared, peer.address, self.now) {
+                    Ok(ticket) => {
+                        peer.ticket = ticket;
+                        Step::Next
+                    }
+                    Err(too_many) => origin::refuse(&mut peer.connection, too_many, false, out),
+                }
             }
             Event::Request(request) => {
-                peer.address = self.shared.site.proxies.client(&request, peer.address);
+                let address = self.shared.site.proxies.client(&request, peer.address);
+                // Not the first address that is known of it: that was a trusted proxy's.
+                if address != peer.address {
+                    peer.address = address;
+                    match origin::enlist(&self.shared, address, self.now) {
+                        Ok(ticket) => peer.ticket = ticket,
+                        Err(too_many) => {
+                            let head_only = request.method() == "HEAD";
+                            drop(request);
+                            return origin::refuse(&mut peer.connection, too_many, head_only, out);
+                        }
+                    }
+                }
                 let mut desk = Desk {
                     site: &self.shared.site,
                     things: Things {
