@@ -84,6 +84,7 @@ fn sent() -> Vec<(&'static str, u8, Vec<u8>)> {
         ("send-in-small-windows", 10, program(&[&large, &again, &given, &large, &zeroes])),
         ("send-in-one-small-window", 11, program(&[&zeroes, &given, &again, &large, &large])),
         ("send-alone", 12, program(&[&large, &large, &given])),
+        ("send-as-it-is", 9, program(&[&[3, 7, 0, 100], &again, &given, &again, &again])),
         ("send-noise", 8, program(&[&noise, &large, &noise, &given, &noise])),
     ]
 }

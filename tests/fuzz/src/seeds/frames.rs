@@ -80,6 +80,14 @@ fn plain() -> Vec<Plan> {
     ]
 }
 
+/// A message with pings within it, the last of this length: frames of 1921 bytes and that, against
+/// a limit of 2000.
+fn chain(last: usize) -> Vec<Vec<u8>> {
+    let pings = std::iter::repeat_n(frame(PING, &[b'p'; 100]), 18);
+    let last = frame(PING, &vec![b'p'; last]);
+    [frame(TEXT_PART, b"x")].into_iter().chain(pings).chain([last]).collect()
+}
+
 /// What is broken, and what the server does by itself.
 fn others() -> Vec<Plan> {
     let default = Recipe::default();
@@ -101,14 +109,8 @@ fn others() -> Vec<Plan> {
         ("short", default.clone(), vec![odd(BINARY, 6, b"x"), filler(PING, 1)]),
         ("bytes", default, vec![odd(0, 7, b"\x81\x82"), odd(0, 7, b"\0\0\0\0hi")]),
         ("message-limit", limit(1), vec![filler(TEXT, 6), filler(TEXT, 7)]),
-        (
-            "chain-limit",
-            limit(2),
-            [frame(PART + 1, b"x")]
-                .into_iter()
-                .chain(std::iter::repeat_n(frame(PING, &[b'p'; 100]), 20))
-                .collect(),
-        ),
+        ("chain-fits", limit(2), chain(79)),
+        ("chain-limit", limit(2), chain(80)),
         ("server-closes", close_at(9), talk.clone()),
         ("server-closes-first", close_at(0), talk.clone()),
         ("server-waits-in-vain", Recipe { expire_at: Some(30), ..close_at(20) }, talk),
