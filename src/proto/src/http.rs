@@ -52,6 +52,11 @@ pub(crate) enum Scanned {
 }
 
 impl Scan {
+    /// Bytes looked at in all pieces; after a fault, those up to it.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen
+    }
+
     /// Looks at the next piece, byte by byte: faults are found at the byte that makes them certain,
     /// so that the cuts between pieces do not matter.
     pub(crate) fn push(&mut self, piece: &[u8], limits: &Limits) -> Result<Scanned, BadHead> {

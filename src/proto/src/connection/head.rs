@@ -45,10 +45,13 @@ impl Connection {
                 return None;
             }
             Err(bad) => {
-                let head_only = match self.under_way.as_deref() {
-                    Some(UnderWay::Head(partial)) => is_head(&partial.bytes, input.remaining()),
-                    _ => is_head(input.remaining(), &[]),
+                let before = match self.under_way.as_deref() {
+                    Some(UnderWay::Head(partial)) => &partial.bytes[..],
+                    _ => &[],
                 };
+                // Not beyond the fault, whatever else has come already.
+                let looked_at = &input.remaining()[..scan.seen() - before.len()];
+                let head_only = is_head(before, looked_at);
                 return Some(refuse_head(&mut self.phase, bad, head_only, out));
             }
         };

@@ -40,10 +40,18 @@ fn rfc9110_9_3_2_the_answer_to_a_bad_head_request_has_no_body() {
     caller.feed(b"HEAD / HT");
     assert_eq!(caller.connection.expire(Millis(99_999), &mut caller.out), Some(Expired::Head));
     assert!(caller.out.starts_with(b"HTTP/1.1 408 ") && caller.out.ends_with(b"\r\n\r\n"));
-    for other in [&b"HEADS / HTTP/1.1\r\n\r\n"[..], b"HE\r\nAD / HTTP/1.1\r\n\r\n"] {
-        let mut caller = Caller::new();
-        caller.feed(other);
-        assert!(caller.out.ends_with(b".\n"));
+    for other in [
+        &b"HEADS / HTTP/1.1\r\n\r\n"[..],
+        b"HE\r\nAD / HTTP/1.1\r\n\r\n",
+        b"\nHEAD / HTTP/1.1\r\n\r\n", // refused before it can be told
+        b"\rHEAD / HTTP/1.1\r\n\r\n",
+    ] {
+        for cut in 0..other.len() {
+            let mut caller = Caller::new();
+            caller.feed(&other[..cut]);
+            caller.feed(&other[cut..]);
+            assert!(caller.out.ends_with(b".\n"), "cut at {cut}");
+        }
     }
 }
 
