@@ -6,7 +6,7 @@ const UPGRADE: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Name and request head; `UPGRADE` stands for what every upgrade has.
-const HEADS: [(&str, &str); 26] = [
+const HEADS: [(&str, &str); 28] = [
     ("upgrade", "GET / HTTP/1.1\r\nHost: example.com\r\nUPGRADE\r\n"),
     ("upgrade-by-host", "GET /a?b=c HTTP/1.1\r\nHost: EXAMPLE.com\r\nUPGRADE\r\n"),
     (
@@ -51,6 +51,8 @@ const HEADS: [(&str, &str); 26] = [
     ),
     ("odd-value", "GET /%C3%A9 HTTP/1.1\r\nHost: x\r\nUser-Agent: \t caf\u{e9} \r\nX:\r\n\r\n"),
     ("tls", "\u{16}\u{3}\u{1}\u{2}"),
+    ("bad-head", "HEAD / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
+    ("head-after-fault", "\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\n"),
 ];
 
 pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
