@@ -209,7 +209,7 @@ impl<'s> Caller<'s> {
         // Buffers grow to twice what has come, which the limits bound.
         let largest = match self.connection.phase() {
             Phase::Head => self.limits.head_size,
-            _ => self.limits.message_size,
+            _ => self.limits.chain_size,
         };
         let bound = FIRST_RESERVE.max(2 * self.fed.min(largest));
         let held = self.connection.held();

@@ -203,7 +203,9 @@ impl Model {
         if frame.opcode != 8 {
             message.chain = message.chain.saturating_add(frame.len + header_len);
         }
-        let fits = message.size <= self.message_size && message.chain <= self.chain_size;
+        // What does not compress becomes longer; what it inflates to is judged at its end.
+        let most = if message.is_compressed { self.chain_size } else { self.message_size };
+        let fits = message.size <= most && message.chain <= self.chain_size;
         if fits { Ok(false) } else { Err(1009) }
     }
 
