@@ -15,6 +15,7 @@ mod echo;
 mod faults;
 mod handshake;
 mod health;
+mod hostile;
 mod http;
 mod pages;
 mod proxies;

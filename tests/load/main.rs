@@ -1,5 +1,8 @@
 //! Small versions of the soaks, for every run of the tests: many connections, random sizes, each
-//! byte verified. Apart from `e2e`, so that their load does not disturb its time limits.
+//! byte verified; and many connections that send nothing. Apart from `e2e`, so that their load does
+//! not disturb its time limits.
+
+mod silent;
 
 use ringsocket_tests::soak::scenario::{self, Scale};
 

@@ -1,10 +1,10 @@
 //! The system calls that the standard library does not offer: epoll for many connections in one
-//! thread, signals to a process the test started, socket buffer sizes, listening sockets that
-//! share a port. Thin, one job each; policy belongs to the callers.
+//! thread, signals to a process the test started, options of sockets, listening sockets that share
+//! a port. Thin, one job each; policy belongs to the callers.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper in std")]
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -128,32 +128,83 @@ pub fn set_abort_on_close(socket: &impl AsRawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes this end of a TCP connection deaf: the kernel drops whatever comes for it before TCP sees it
+/// (SO_ATTACH_FILTER, socket(7)), so that nothing is acknowledged any more. To the other end that is
+/// a host which has lost its power or its network: no FIN, no RST, no answer.
+pub fn set_deaf(socket: &impl AsRawFd) -> io::Result<()> {
+    const RETURN_NONE: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let mut filter = libc::sock_filter { code: RETURN_NONE, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut filter };
+    // SAFETY: the pointer and the size describe `program`; it and the one instruction that it points
+    // to live through the call, which copies them.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
 /// A listening loopback socket with SO_REUSEPORT, as systemd makes them for `ReusePort=yes`;
 /// port 0 picks a free one.
 pub fn listen_shared(port: u16) -> io::Result<TcpListener> {
-    // SAFETY: no pointers; the result is checked before use.
-    let fd =
-        check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) })?;
-    // SAFETY: `fd` was just opened and nobody else owns it.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
-        sin_zero: [0; 8],
-    };
+    let socket = tcp_socket()?;
+    set_option(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    bind(&socket, Ipv4Addr::LOCALHOST, port)?;
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(socket.as_raw_fd(), 1024) })?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A TCP connection to a loopback address from another one: all of 127.0.0.0/8 is this machine, so
+/// that one test can be many hosts.
+pub fn connect_from(source: Ipv4Addr, to: SocketAddrV4) -> io::Result<TcpStream> {
+    let socket = tcp_socket()?;
+    bind(&socket, source, 0)?;
+    let address = sockaddr_in(*to.ip(), to.port());
     // SAFETY: the pointer and the size describe `address`, which lives through the call.
     check(unsafe {
-        libc::bind(
-            fd,
+        libc::connect(
+            socket.as_raw_fd(),
             (&raw const address).cast(),
             size_of::<libc::sockaddr_in>() as libc::socklen_t,
         )
     })?;
-    // SAFETY: no pointers.
-    check(unsafe { libc::listen(fd, 1024) })?;
-    Ok(TcpListener::from(socket))
+    Ok(TcpStream::from(socket))
+}
+
+fn tcp_socket() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; the result is checked before use.
+    let fd =
+        check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: `fd` was just opened and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn bind(socket: &OwnedFd, address: Ipv4Addr, port: u16) -> io::Result<()> {
+    let address = sockaddr_in(address, port);
+    // SAFETY: the pointer and the size describe `address`, which lives through the call.
+    check(unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_in>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+fn sockaddr_in(address: Ipv4Addr, port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+        sin_zero: [0; 8],
+    }
 }
 
 /// Lets this process and those it starts open as many descriptors as the hard limit allows, and
