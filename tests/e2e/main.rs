@@ -20,6 +20,7 @@ mod http;
 mod pages;
 mod proxies;
 mod review;
+mod rfc6455;
 mod sockets;
 mod stop;
 mod subprotocols;

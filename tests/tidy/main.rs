@@ -2,6 +2,7 @@
 //! `unsafe` may stand, how files open and how long they get, and that ARCHITECTURE.md's map is
 //! true. A plain test, so that breaking a rule looks like any other failure.
 
+mod rfc;
 mod source;
 
 use std::collections::BTreeSet;

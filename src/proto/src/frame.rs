@@ -222,6 +222,18 @@ mod tests {
     }
 
     #[test]
+    fn rfc6455_5_1_headers_of_the_server_have_no_mask_and_no_reserved_bit() {
+        use Opcode::{Binary, Close, Ping, Pong, Text};
+        for opcode in [Text, Binary, Close, Ping, Pong] {
+            for len in [0, 125, 126, 65535, 65536, i64::MAX as u64] {
+                let (bytes, _) = header(opcode, len);
+                assert_eq!(bytes[0], FIN | opcode.get(), "{opcode:?}");
+                assert_eq!(bytes[1] & MASKED, 0, "{opcode:?} of {len}");
+            }
+        }
+    }
+
+    #[test]
     fn rfc6455_5_2_lengths_must_be_minimal_and_below_2_63() {
         let minimal = "a length is not in its shortest form";
         assert_eq!(why(&[0x82, 0xfe, 0, 125]), minimal);

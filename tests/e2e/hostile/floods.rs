@@ -71,6 +71,7 @@ fn who_sends_pings_and_reads_no_pongs_is_held_back_and_dropped() {
     assert!(codes.len() == 4 && codes.values().all(|&code| code == 1013), "{codes:?}");
     let log = target.survived();
     assert!(log.contains("dropped: it took nothing for 1s (write_stall_wait)"), "{log}");
+    assert!(!log.contains("max_backpressure"), "it was read though it does not read: {log}");
 }
 
 #[test]

@@ -204,6 +204,91 @@ fn rfc6455_4_4_other_versions_are_told_13() {
 }
 
 #[test]
+fn rfc6455_4_2_1_a_request_that_lacks_a_part_is_not_granted() {
+    let good = ["GET /chat HTTP/1.1\r\n", "Host: a\r\n", UPGRADE, KEY, VERSION];
+    let answer = |parts: &[&str]| {
+        let head = parts.concat() + "\r\n";
+        match http::parse(head.as_bytes()) {
+            Err(bad) => bad.status,
+            Ok(request) => match decide(&request, &[endpoint("/chat", None)], 80) {
+                Decision::Accept { .. } => 101,
+                Decision::Refuse(response) | Decision::Page { otherwise: response } => {
+                    response.status
+                }
+            },
+        }
+    };
+    assert_eq!(answer(&good), 101);
+    for (part, broken, status) in [
+        (0, "POST /chat HTTP/1.1\r\n", 405),
+        (0, "GET /chat HTTP/1.0\r\n", 505),
+        (0, "GET /other HTTP/1.1\r\n", 404),
+        (0, "GET chat HTTP/1.1\r\n", 400),
+        (1, "", 400),
+        (1, "Host: a b\r\n", 400),
+        (2, "", 426),
+        (2, "Connection: close\r\nUpgrade: websocket\r\n", 426),
+        (2, "Connection: Upgrade\r\nUpgrade: websockets\r\n", 426),
+        (3, "", 400),
+        (3, "Sec-WebSocket-Key: AAAA\r\n", 400),
+        (4, "", 400),
+        (4, "Sec-WebSocket-Version: 12\r\n", 426),
+    ] {
+        let mut parts = good;
+        parts[part] = broken;
+        assert_eq!(answer(&parts), status, "{broken:?} in place of {:?}", good[part]);
+    }
+}
+
+#[test]
+fn rfc6455_4_2_1_order_and_unknown_fields_do_not_matter() {
+    let others = "Cookie: a=b\r\nX-Unknown: \u{e9}\r\n";
+    assert_eq!(decide_lines(&[VERSION, others, KEY, UPGRADE]), ACCEPTED);
+}
+
+#[test]
+fn rfc6455_4_2_2_the_subprotocol_is_one_that_the_client_named() {
+    let mut endpoint = endpoint("/chat", None);
+    endpoint.subprotocols = vec!["a".to_owned(), "b".to_owned(), "B".to_owned()];
+    let chosen = |lines: &str| {
+        let head = format!("GET /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}{lines}\r\n");
+        match decide_head(&head, std::slice::from_ref(&endpoint)) {
+            Decision::Accept { subprotocol, .. } => subprotocol,
+            other => panic!("not accepted: {other:?}"),
+        }
+    };
+    let field = |value: &str| format!("Sec-WebSocket-Protocol: {value}\r\n");
+    for (lines, want) in [
+        (String::new(), None),
+        (field("b, a"), Some("b")),
+        (field("x, a"), Some("a")),
+        (field("x") + &field("b"), Some("b")),
+        (field("B"), Some("B")), // subprotocols know case
+        (field("A"), None),
+        (field("ab"), None),
+        (field(""), None),
+        (field(",, ,"), None),
+        (field("a b"), None),
+    ] {
+        assert_eq!(chosen(&lines).as_deref(), want, "{lines:?}");
+    }
+}
+
+#[test]
+fn rfc6455_11_3_the_101_has_each_field_once() {
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+    let mut out = Vec::new();
+    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), Some("chat"), &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"), "{text}");
+    let mut names: Vec<_> = text.lines().skip(1).filter_map(|line| line.split_once(':')).collect();
+    names.sort_unstable();
+    let (count, value_of) = (names.len(), |at: usize| names[at].0);
+    assert_eq!(count, 4, "{text}");
+    assert!((1..count).all(|at| value_of(at - 1) != value_of(at)), "{text}");
+}
+
+#[test]
 fn endpoints_are_matched_by_their_whole_path() {
     let endpoints = [endpoint("/a", None), endpoint("/a/b", None)];
     assert_eq!(reached("x", "/a", &endpoints), Ok(0));

@@ -8,6 +8,7 @@
 //! | `flood COUNT SIZE` | sends so many binary messages of so many bytes |
 //! | `close CODE REASON` | closes the sender |
 //! | `farewell COUNT SIZE` | does as `flood`, then closes the sender with 4000 |
+//! | `afterword CODE` | closes the sender, then sends to it, and closes it again |
 //! | `timer MS` | sends `timer` when the time has come |
 //! | `others TEXT` | sends the text to everybody but the sender |
 //! | `pair TEXT` | sends the text to the first two clients that ever came |
@@ -92,6 +93,11 @@ impl App for Faulty {
                 if let Err(error) = cx.try_close(client, code, reason) {
                     cx.to(client).text(&format!("not closed: {error:?}"));
                 }
+            }
+            "afterword" => {
+                cx.close(client, number() as u16, "the last word");
+                cx.to(client).text("one thing more");
+                cx.close(client, 1011, "and another");
             }
             "timer" => {
                 self.waits = Some(client);
