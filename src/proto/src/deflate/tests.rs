@@ -1,6 +1,9 @@
 //! Messages there and back, and streams that no well-behaved client makes.
 
 use super::*;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use proptest::prelude::*;
 
 /// A repeatable text that compresses somewhat.
@@ -166,25 +169,56 @@ fn what_would_not_shrink_is_left_alone_and_the_window_does_not_know_of_it() {
     assert_eq!(window.bytes(), twice);
 }
 
+/// Bytes that do not compress.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = len as u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+/// Reads a stream with a window of this size and nothing beside it; `None` if it refers to more.
+/// Not with zlib-rs, whose window is always the largest.
+fn read_strictly(stream: &[u8], bits: u8) -> Option<Vec<u8>> {
+    let (mut window, mut at) = (vec![0; 1 << bits], 0);
+    let (mut decompressor, mut read, mut rest) = (DecompressorOxide::new(), Vec::new(), stream);
+    loop {
+        let flags = TINFL_FLAG_HAS_MORE_INPUT;
+        let (status, taken, given) = decompress(&mut decompressor, rest, &mut window, at, flags);
+        rest = &rest[taken..];
+        read.extend_from_slice(&window[at..at + given]);
+        at = (at + given) % window.len();
+        match status {
+            TINFLStatus::HasMoreOutput => {}
+            TINFLStatus::NeedsMoreInput => return Some(read),
+            _ => return None,
+        }
+    }
+}
+
 #[test]
 fn every_window_is_kept_to() {
-    // A stream made with a window of some size is read with one of that size, by zlib's own check.
-    let message = [json(40_000), json(40_000)].concat();
+    // Noise that comes again from three quarters of each window away, less what zlib keeps free of
+    // it: within reach of that window and of no smaller one.
+    let far = |bits: u8| noise((3 << bits) / 4 - 40).repeat(2);
+    // The smallest has its use of the zeros.
+    let message = [vec![0; 500], (MIN_BITS + 1..=MAX_BITS).flat_map(far).collect()].concat();
+    let mut sizes = Vec::new();
     for bits in MIN_BITS..=MAX_BITS {
         let mut deflater = Deflater::new(6);
         let mut frame = Vec::new();
         assert!(deflater.frame(Opcode::Text, &message, bits, None, &mut frame));
-        let mut strict = flate2::Decompress::new_with_window_bits(false, bits);
-        let mut read = Vec::with_capacity(message.len() + 1);
-        let (mut rest, stream) = (0, [payload(&frame), &TAIL].concat());
-        while rest < stream.len() {
-            strict
-                .decompress_vec(&stream[rest..], &mut read, FlushDecompress::Sync)
-                .expect("valid");
-            rest = strict.total_in() as usize;
-        }
+        let stream = [payload(&frame), &TAIL].concat();
+        let read = read_strictly(&stream, bits).unwrap_or_else(|| panic!("more than {bits} bits"));
         assert!(read == message, "{bits} bits");
+        if bits > MIN_BITS {
+            assert!(read_strictly(&stream, bits - 1).is_none(), "{bits} bits are not made use of");
+        }
+        sizes.push(frame.len());
     }
+    assert!(sizes.windows(2).all(|two| two[1] < two[0]), "{sizes:?}");
 }
 
 proptest! {

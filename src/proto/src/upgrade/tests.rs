@@ -210,7 +210,7 @@ fn rfc6455_4_2_1_a_request_that_lacks_a_part_is_not_granted() {
         let head = parts.concat() + "\r\n";
         match http::parse(head.as_bytes()) {
             Err(bad) => bad.status,
-            Ok(request) => match decide(&request, &[endpoint("/chat", None)], 80) {
+            Ok(request) => match decide(&request, &[endpoint("/chat", None)], 80, None) {
                 Decision::Accept { .. } => 101,
                 Decision::Refuse(response) | Decision::Page { otherwise: response } => {
                     response.status
@@ -274,11 +274,47 @@ fn rfc6455_4_2_2_the_subprotocol_is_one_that_the_client_named() {
     }
 }
 
+/// What is agreed on about compression by a server that is ready for it.
+fn agreed(lines: &str) -> Decision {
+    let head = format!("GET /chat HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}{lines}\r\n");
+    let terms = Terms {
+        client_takeover: true,
+        server_takeover: true,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    };
+    let request = http::parse(head.as_bytes()).unwrap();
+    decide(&request, &[endpoint("/chat", None)], 80, Some(&terms))
+}
+
+#[test]
+fn rfc6455_9_no_extension_is_named_that_was_not_offered() {
+    let field = |value: &str| format!("Sec-WebSocket-Extensions: {value}\r\n");
+    for lines in [String::new(), field(""), field("x-deflate, permessage-bzip2; a=b")] {
+        assert_eq!(agreed(&lines), ACCEPTED, "{lines:?}");
+    }
+    // Offers may be spread over fields.
+    let lines = field("x; y=1") + &field("permessage-deflate");
+    let Decision::Accept { deflate: Some(deflate), .. } = agreed(&lines) else { panic!("none") };
+    assert_eq!(deflate.response, "permessage-deflate");
+}
+
+#[test]
+fn rfc6455_9_1_malformed_extensions_are_400() {
+    let good = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    for bad in ["foo bar", "permessage-deflate; a=", "permessage-deflate;", "\"x\"", "a=b"] {
+        let field = format!("Sec-WebSocket-Extensions: {bad}\r\n");
+        assert_eq!(refusal(agreed(&field)), 400, "{bad}");
+        assert_eq!(refusal(agreed(&(good.to_owned() + &field))), 400, "{bad} after a good one");
+        assert_eq!(refusal(decide_lines(&[UPGRADE, KEY, VERSION, &field])), 400, "{bad}");
+    }
+}
+
 #[test]
 fn rfc6455_11_3_the_101_has_each_field_once() {
     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{UPGRADE}{KEY}{VERSION}\r\n");
     let mut out = Vec::new();
-    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), Some("chat"), &mut out);
+    write_switching_protocols(&http::parse(head.as_bytes()).unwrap(), Some("chat"), None, &mut out);
     let text = String::from_utf8(out).unwrap();
     assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"), "{text}");
     let mut names: Vec<_> = text.lines().skip(1).filter_map(|line| line.split_once(':')).collect();
