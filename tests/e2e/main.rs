@@ -21,6 +21,7 @@ mod pages;
 mod proxies;
 mod review;
 mod rfc6455;
+mod rfc7692;
 mod sockets;
 mod stop;
 mod subprotocols;

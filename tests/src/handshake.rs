@@ -157,9 +157,12 @@ impl Response {
             Some(value) if value == accept => {}
             other => return Err(format!("Sec-WebSocket-Accept is {other:?}, not {accept:?}")),
         }
-        let name = "Sec-WebSocket-Extensions";
-        if let (Some(extension), None) = (self.value(name), request.value(name)) {
-            return Err(format!("an extension that was not offered: {extension}"));
+        if let Some(extension) = self.value("Sec-WebSocket-Extensions") {
+            let name = extension.split(';').next().unwrap_or_default();
+            let offer = request.value("Sec-WebSocket-Extensions").unwrap_or_default();
+            if !offer.split([',', ';']).any(|part| part.trim() == name) {
+                return Err(format!("an extension that was not offered: {extension}"));
+            }
         }
         if self.value("Content-Length").is_some_and(|len| len != "0") {
             return Err("a 101 with a body".into());

@@ -106,6 +106,11 @@ fn the_table_of_rfc6455_is_true() {
 }
 
 #[test]
+fn the_table_of_rfc7692_is_true() {
+    check("rfc7692");
+}
+
+#[test]
 fn rows_and_tests_are_found() {
     let text = "Words.\n\n| Section | No. | Requirement | Proof |\n| --- | --- | --- | --- |\n\
         | 4.1 | 1 | It is demanded. | `a/b.rs::c`; `d.rs::e` |\n\

@@ -146,5 +146,6 @@ fn a_length_alone_costs_no_memory() {
     drop(clients);
     let codes = target.wait_everybody_left();
     assert!(codes.len() == CLIENTS && codes.values().all(|&code| code == 1006), "{codes:?}");
-    target.survived();
+    let log = target.survived();
+    assert!(!log.contains("partial_budget"), "what was only announced was weighed: {log}");
 }
