@@ -13,11 +13,12 @@ import collections
 import dataclasses
 import pathlib
 import time
+import zlib
 
 import known
 import servers
 from faults import first_fault
-from streams import BINARY, CLOSE, CONTINUATION, FIN, MAX_MESSAGE, PING, PONG, TEXT
+from streams import CLOSE, COMPRESSED, CONTINUATION, FIN, MAX_MESSAGE, PING, PONG, TAIL
 from streams import Stream, stream
 
 # How long any one wait may take.
@@ -27,7 +28,11 @@ AT_ONCE = 12
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+OFFER = (
+    b"Sec-WebSocket-Extensions: permessage-deflate; "
+    b"server_no_context_takeover; client_no_context_takeover\r\n"
 )
 
 
@@ -54,8 +59,9 @@ class Broken(Exception):
 class Client:
     """One connection, and what has come of it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+    def __init__(self, reader, writer, has_deflate: bool):
         self.reader, self.writer = reader, writer
+        self.has_deflate = has_deflate
         self.outcome = Outcome()
         self.news = asyncio.Condition()
         self.is_over = False
@@ -77,7 +83,7 @@ class Client:
     async def read_frames(self):
         message = None
         while True:
-            opcode, is_final, payload = await self.read_frame()
+            opcode, first, payload = await self.read_frame()
             if self.outcome.code is not None:
                 raise Broken("something after the Close frame")
             if opcode == CLOSE:
@@ -88,19 +94,21 @@ class Client:
             elif (opcode == CONTINUATION) == (message is None) or opcode == PING:
                 raise Broken(f"opcode {opcode} out of order")
             else:
-                kind, before = message or (opcode, b"")
+                kind, before = message or (first & (COMPRESSED | 15), b"")
                 message = (kind, before + payload)
-                if is_final:
-                    self.outcome.messages.append(message)
+                if first & FIN:
+                    self.outcome.messages.append(inflated(*message))
                     message = None
             async with self.news:
                 self.news.notify_all()
 
-    async def read_frame(self) -> tuple[int, bool, bytes]:
+    async def read_frame(self) -> tuple[int, int, bytes]:
+        """Opcode, first byte and payload of the next frame."""
         first, size = await self.reader.readexactly(2)
         opcode = first & 15
         wide = {126: 2, 127: 8}.get(size, 0)
-        if first & 0x70 or size & 0x80 or opcode not in (0, 1, 2, 8, 9, 10):
+        reserved = 0x30 if self.has_deflate and opcode in (1, 2) else 0x70
+        if first & reserved or size & 0x80 or opcode not in (0, 1, 2, 8, 9, 10):
             raise Broken(f"a frame begins with {first:02x} {size:02x}")
         if opcode >= 8 and (wide or not first & FIN):
             raise Broken("a control frame that is long or in fragments")
@@ -108,7 +116,7 @@ class Client:
             size = int.from_bytes(await self.reader.readexactly(wide), "big")
             if size < (126 if wide == 2 else 1 << 16):
                 raise Broken("a length that could be shorter")
-        return opcode, bool(first & FIN), await self.reader.readexactly(size)
+        return opcode, first, await self.reader.readexactly(size)
 
     async def write(self, piece: bytes):
         if self.is_over or self.writer.transport.is_closing():
@@ -126,13 +134,24 @@ class Client:
             await self.news.wait_for(lambda: self.is_over or done(self.outcome))
 
 
+def inflated(kind: int, payload: bytes) -> tuple[int, bytes]:
+    """A message as it was before it was compressed, if it was."""
+    if not kind & COMPRESSED:
+        return kind, payload
+    try:
+        return kind & 15, zlib.decompressobj(-15).decompress(payload + TAIL)
+    except zlib.error as error:
+        raise Broken(f"a message that cannot be inflated: {error}") from error
+
+
 async def converse(port: int, sent: Stream) -> Outcome:
     """Sends a stream to one of the servers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(HANDSHAKE)
+    writer.write(HANDSHAKE + (OFFER if sent.has_deflate else b"") + b"\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 "), head
-    client = Client(reader, writer)
+    assert (b"permessage-deflate" in head) == sent.has_deflate, head
+    client = Client(reader, writer, sent.has_deflate)
     reading = asyncio.create_task(client.read())
     body = len(sent.pieces) - sent.tail
     for piece in sent.pieces[:body]:
@@ -172,7 +191,7 @@ def agree(one: list, other: list) -> bool:
 def judge(sent: Stream, ours: Outcome, theirs: Outcome) -> str | None:
     """What is wrong or different: "" for nothing, the name of a known difference, or `None` if
     there is no explanation."""
-    fault = first_fault(sent.data())
+    fault = first_fault(sent)
     if not (is_sound(sent, ours) and is_sound(sent, theirs)):
         return None
     # A reset is what the kernel makes of closing under bytes that nobody reads. RingSocket reads on
@@ -214,14 +233,14 @@ async def compare(ports: tuple[int, int], seeds: range, verbose: bool) -> int:
             if verdict is None:
                 failures += 1
             if verdict is None or (verdict and verbose):
-                print(f"seed {seed}, {sent.kind}, {first_fault(sent.data())}: {verdict}")
+                print(f"seed {seed}, {sent.kind}, {first_fault(sent)}: {verdict}")
                 print(f"  RingSocket: {ours}\n  websockets: {theirs}", flush=True)
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
     for name, count in counts.most_common():
         print(f"{count:7} {name}")
     unused = [name for name in known.KNOWN if not counts[name]]
-    if unused and len(seeds) >= 2000:
+    if unused and len(seeds) >= 30_000:
         print(f"explanations that nothing needs: {unused}")
         failures += 1
     return failures

@@ -4,8 +4,10 @@ others is the matter of known.py.
 """
 
 import dataclasses
+import zlib
 
-from streams import CLOSE, CONTINUATION, FIN, MAX_MESSAGE, TEXT, masked
+from streams import BINARY, CLOSE, COMPRESSED, CONTINUATION, FIN, MAX_MESSAGE, TAIL, TEXT
+from streams import Stream, masked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,18 +30,27 @@ class _Header:
     rule: str | None
     opcode: int
     is_final: bool
+    is_compressed: bool
     key: bytes
     # Where the payload starts, and its size by the header.
     start: int
     size: int
 
 
-def first_fault(data: bytes) -> Fault:
-    at = 0
-    # Opcode and payload so far of an incomplete message.
-    message: tuple[int, bytes] | None = None
+@dataclasses.dataclass
+class _Message:
+    """A message that is incomplete."""
+
+    opcode: int
+    is_compressed: bool
+    payload: bytes
+
+
+def first_fault(stream: Stream) -> Fault:
+    data, at = stream.data(), 0
+    message: _Message | None = None
     while True:
-        header = _header(data, at)
+        header = _header(data, at, stream.has_deflate)
         if header is None:
             return Fault("end", at == len(data), message is not None)
         end = header.start + header.size
@@ -51,23 +62,28 @@ def first_fault(data: bytes) -> Fault:
         if end > len(data):
             return Fault("end", False, message is not None)
         if header.opcode < 8:
-            kind, before = message or (header.opcode, b"")
-            message = None if header.is_final else (kind, before + payload)
+            message = None if header.is_final else _joined(header, payload, message)
         at = end
 
 
-def _header(data: bytes, at: int) -> _Header | None:
+def _joined(header: _Header, payload: bytes, message: _Message | None) -> _Message:
+    if message is None:
+        return _Message(header.opcode, header.is_compressed, payload)
+    return dataclasses.replace(message, payload=message.payload + payload)
+
+
+def _header(data: bytes, at: int, has_deflate: bool) -> _Header | None:
     """The header at `at`, as far as needed to say what is wrong with it; `None` if the stream ends
     before that, or nothing is wrong and it ends within the header."""
     if at + 2 > len(data):
-        rule = _first_byte(data[at]) if at < len(data) else None
-        return _Header(rule, 0, True, bytes(4), len(data), 1) if rule else None
+        rule = _first_byte(data[at], has_deflate) if at < len(data) else None
+        return _Header(rule, 0, True, False, bytes(4), len(data), 1) if rule else None
     first, second = data[at], data[at + 1]
     opcode, short, has_mask = first & 15, second & 127, bool(second & 0x80)
     wide = {126: 2, 127: 8}.get(short, 0)
     start = at + 2 + wide + (4 if has_mask else 0)
     size = int.from_bytes(data[at + 2 : at + 2 + wide], "big") if wide else short
-    rule = _first_byte(first)
+    rule = _first_byte(first, has_deflate)
     if not rule and not has_mask:
         rule = "no mask"
     if not rule and opcode >= 8 and short > 125 and size > 125:
@@ -80,11 +96,14 @@ def _header(data: bytes, at: int) -> _Header | None:
     if not rule and start > len(data):
         return None
     key = data[start - 4 : start] if has_mask and start <= len(data) else bytes(4)
-    return _Header(rule, opcode, bool(first & FIN), key, start, size)
+    return _Header(rule, opcode, bool(first & FIN), bool(first & COMPRESSED), key, start, size)
 
 
-def _first_byte(first: int) -> str | None:
-    if first & 0x70:
+def _first_byte(first: int, has_deflate: bool) -> str | None:
+    if has_deflate and first & 0x7F == COMPRESSED | CONTINUATION:
+        return "compressed bit in a later fragment"
+    may_be_compressed = has_deflate and first & 15 in (TEXT, BINARY)
+    if first & (0x30 if may_be_compressed else 0x70):
         return "reserved bit"
     if first & 15 not in (0, 1, 2, 8, 9, 10):
         return "reserved opcode"
@@ -93,7 +112,9 @@ def _first_byte(first: int) -> str | None:
     return None
 
 
-def _rule(header: _Header, payload: bytes, message, is_whole: bool) -> str | None:
+def _rule(
+    header: _Header, payload: bytes, message: _Message | None, is_whole: bool
+) -> str | None:
     """The rule that the frame breaks by what it is, with its header in order."""
     opcode = header.opcode
     if opcode >= 8:
@@ -102,24 +123,34 @@ def _rule(header: _Header, payload: bytes, message, is_whole: bool) -> str | Non
         return "nothing to continue"
     if opcode != CONTINUATION and message is not None:
         return "message in a message"
-    kind, before = message or (opcode, b"")
-    if len(before) + header.size > MAX_MESSAGE:
+    before = len(message.payload) if message else 0
+    if before + header.size > MAX_MESSAGE:
         return "message too big"
-    if kind != TEXT:
-        return None
-    is_over = is_whole and header.is_final
-    if _is_text(before + payload, is_over):
+    whole, is_over = _joined(header, payload, message), is_whole and header.is_final
+    if whole.is_compressed:
+        return _compressed(whole) if is_over else None
+    if whole.opcode != TEXT or _is_text(whole.payload, is_over):
         return None
     return "not UTF-8" if is_over else "not UTF-8 so far"
 
 
-def _is_text(data: bytes, is_over: bool) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        # What is cut off at the end may go on well.
-        return not is_over and error.reason == "unexpected end of data"
-    return True
+def _compressed(message: _Message) -> str | None:
+    """The rule that a whole compressed message breaks. The last bytes tell whether it ends where a
+    block does: an empty last block, which ends the stream only then."""
+    inflated, rest = b"", message.payload + TAIL + b"\x03\0"
+    while rest:
+        decompressor = zlib.decompressobj(-15, zdict=inflated[-(1 << 15) :])
+        try:
+            inflated += decompressor.decompress(rest, MAX_MESSAGE + 1 - len(inflated))
+        except zlib.error:
+            return "cannot be inflated"
+        if len(inflated) > MAX_MESSAGE:
+            return "message too big when inflated"
+        if not decompressor.eof:
+            return "ends within a block"
+        rest = decompressor.unused_data
+    is_wrong = message.opcode == TEXT and not _is_text(inflated, True)
+    return "not UTF-8" if is_wrong else None
 
 
 def _close(payload: bytes) -> str:
@@ -131,3 +162,12 @@ def _close(payload: bytes) -> str:
     if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         return "reserved close code"
     return "close" if _is_text(payload[2:], True) else "reason not UTF-8"
+
+
+def _is_text(data: bytes, is_over: bool) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        # What is cut off at the end may go on well.
+        return not is_over and error.reason == "unexpected end of data"
+    return True

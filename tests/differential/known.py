@@ -87,6 +87,7 @@ KNOWN = {
         rules={
             "reserved bit", "reserved opcode", "control frame in fragments", "no mask",
             "long control frame", "nothing to continue", "message in a message",
+            "compressed bit in a later fragment",
         },
         ours=1002,
         theirs={None, 1009},
@@ -110,6 +111,44 @@ KNOWN = {
         right="RingSocket, by section 8.1: a text that is not UTF-8 MUST fail the connection",
         reason="websockets decodes a message when the application takes it, which may be after "
         "what is behind it was dealt with: a Close frame, another fault, the end",
+    ),
+    "Close frames that are wrong twice": Known(
+        rules={"reserved close code"},
+        ours=1002,
+        theirs={1007},
+        right="both: no section says which fault is to be named first",
+        reason="RingSocket reads the code before the reason, websockets the reason before the code",
+    ),
+    "compressed messages that are a little too big": Known(
+        rules={"message too big when inflated"},
+        ours=1009,
+        theirs={1000},
+        right="RingSocket, by section 10.4 of RFC 6455, and because a message is not to be cut off",
+        reason="websockets inflates up to the limit, and takes that for all of the message if zlib "
+        "has read all of its bytes by then",
+    ),
+    "compressed bits in later fragments": Known(
+        rules={"compressed bit in a later fragment"},
+        ours=1002,
+        theirs=ANY,
+        is_whole=True,
+        right="RingSocket, by RFC 7692, section 6: it MUST fail the connection",
+        reason="websockets does not look at the bit in fragments of a compressed message",
+    ),
+    "compressed messages that break off": Known(
+        rules={"ends within a block"},
+        ours=1007,
+        theirs=ANY,
+        right="RingSocket, by RFC 7692, section 7.2.1: a message is made of whole blocks",
+        reason="websockets takes what can be inflated for the message, and goes on",
+    ),
+    "compressed messages that are no such thing": Known(
+        rules={"cannot be inflated"},
+        ours=1007,
+        theirs=ANY,
+        right="both: RFC 7692 names no code; 1007 is for a payload that is not what it should be",
+        reason="websockets says 1002; and if there is a last block among the bytes, it forgets "
+        "what is behind it",
     ),
 }  # fmt: skip
 

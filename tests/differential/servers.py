@@ -80,7 +80,7 @@ async def _echo(connection):
 async def _serve(sock: socket.socket, max_message: int):
     # What clients do wrong is no news here.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
-    options = {"compression": None, "ping_interval": None, "max_size": max_message}
+    options = {"ping_interval": None, "max_size": max_message}
     async with serve(_echo, sock=sock, close_timeout=5, **options):
         loop = asyncio.get_running_loop()
         stop = loop.create_future()

@@ -8,9 +8,15 @@ what is wrong with it (faults.py).
 import dataclasses
 import random
 import struct
+import zlib
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FIN = 0x80
+# RSV1, which says that a message is compressed where permessage-deflate was agreed on (RFC 7692).
+COMPRESSED = 0x40
+
+# What is taken off a compressed message's end (RFC 7692, section 7.2.1).
+TAIL = b"\0\0\xff\xff"
 
 # Both servers take messages up to this many bytes.
 MAX_MESSAGE = 1 << 17
@@ -38,6 +44,8 @@ class Stream:
     seed: int
     # What it ends in, in a word.
     kind: str
+    # Whether permessage-deflate is agreed on, without context takeover.
+    has_deflate: bool
     # Pieces to be written one by one. All but the last `tail` of them are of well-formed messages.
     pieces: list[bytes]
     tail: int
@@ -91,18 +99,20 @@ class Generator:
     def __init__(self, seed: int):
         self.seed = seed
         self.random = random.Random(seed)
+        self.has_deflate = self.random.random() < 0.4
         self.messages: list[tuple[int, bytes]] = []
         self.pings: list[bytes] = []
 
     def stream(self) -> Stream:
         body = b"".join(self.well_formed() for _ in range(self.random.choice([0, 1, 1, 2, 3, 6])))
         messages, pings = self.messages, self.pings
-        kind = self.random.choice(ENDINGS)
+        kind = self.random.choice(ENDINGS + DEFLATE_ENDINGS if self.has_deflate else ENDINGS)
         tail, shuts_down = getattr(self, kind)()
         tail = self.cut(tail)
         return Stream(
             seed=self.seed,
             kind=kind,
+            has_deflate=self.has_deflate,
             pieces=self.cut(body) + tail,
             tail=len(tail),
             is_patient=self.random.random() < 0.8,
@@ -146,8 +156,29 @@ class Generator:
             self.pings.append(payload)
         return frame(opcode, payload, mask=self.mask())
 
+    def deflated(self, payload: bytes) -> bytes:
+        """A message compressed in one of the ways that there are."""
+        level, bits = self.random.randint(0, 9), -self.random.randint(9, 15)
+        strategy = self.random.choice([zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY])
+        compressor = zlib.compressobj(level, zlib.DEFLATED, bits, 8, strategy)
+        cut = self.random.randint(0, len(payload))
+        data = compressor.compress(payload[:cut])
+        if self.random.random() < 0.3:
+            data += compressor.flush(self.random.choice([zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH]))
+        data += compressor.compress(payload[cut:])
+        if self.random.random() < 0.2:
+            return data + compressor.flush(zlib.Z_FINISH) + b"\0"  # RFC 7692, section 7.2.3.4
+        return (data + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
+
     def fragments(self, opcode: int, payload: bytes, controls: bool = True) -> list[bytes]:
         """The frames of a message, often just one; cuts may fall within characters."""
+        # What is compressed may become larger, and what is larger is refused.
+        is_small = len(payload) < MAX_MESSAGE
+        if self.has_deflate and is_small and self.random.random() < 0.6:
+            opcode, payload = opcode | COMPRESSED, self.deflated(payload)
+        return self.frames(opcode, payload, controls)
+
+    def frames(self, opcode: int, payload: bytes, controls: bool = True) -> list[bytes]:
         count = self.random.choice([0, 0, 0, 1, 2, 5])
         cuts = sorted(self.random.randint(0, len(payload)) for _ in range(count))
         cuts = [0, *cuts, len(payload)]
@@ -273,6 +304,33 @@ class Generator:
         text = self.text(3) + self.random.choice(NOT_UTF8)
         return frame(TEXT, text, first=0, mask=self.mask()), True
 
+    def not_deflated(self):
+        """Bytes that inflate to nothing, by their look or by their end."""
+        data = bytearray(self.deflated(self.text(self.random.choice([5, 300, 1000]))))
+        how = self.random.randrange(3)
+        if how == 0:
+            data = self.random.randbytes(self.random.randint(1, 60))
+        elif how == 1:
+            del data[self.random.randrange(len(data)) :]
+        else:
+            data[self.random.randrange(len(data))] ^= 1 << self.random.randrange(8)
+        opcode = self.random.choice([TEXT, BINARY]) | COMPRESSED
+        return self.broken(b"".join(self.frames(opcode, bytes(data), controls=False)))
+
+    def deflated_bomb(self):
+        data = self.deflated(bytes(self.random.choice([MAX_MESSAGE + 1, 20 * MAX_MESSAGE])))
+        return self.broken(b"".join(self.frames(BINARY | COMPRESSED, data, controls=False)))
+
+    def deflated_not_utf8(self):
+        text = self.text(50) + self.random.choice(NOT_UTF8)
+        data = self.deflated(text)
+        return b"".join(self.frames(TEXT | COMPRESSED, data, controls=False)), False
+
+    def compressed_fragment(self):
+        """RSV1 where it must not be."""
+        start = frame(TEXT, b"x", first=0, mask=self.mask())
+        return self.broken(start + frame(CONTINUATION | COMPRESSED, b"x", mask=self.mask()))
+
     def noise(self):
         return self.random.randbytes(self.random.randint(1, 40)), True
 
@@ -293,6 +351,12 @@ ENDINGS = [
     "closed_badly", "ended", "ended_in_a_frame", "data_after_close", "reserved_bits",
     "reserved_opcode", "unmasked", "control_in_fragments", "long_control", "nothing_to_continue",
     "message_in_message", "long_length", "top_bit", "too_big", "not_utf8_so_far",
+]  # fmt: skip
+
+# Where permessage-deflate is agreed on, these too.
+DEFLATE_ENDINGS = [
+    *["not_deflated"] * 5,
+    *["deflated_bomb", "deflated_not_utf8", "compressed_fragment"] * 2,
 ]  # fmt: skip
 
 
