@@ -20,7 +20,7 @@ fn json(len: usize) -> Vec<u8> {
 
 /// Repeatable bytes that do not compress.
 fn noise(len: usize) -> Vec<u8> {
-    let mut seed = 1u64;
+    let mut seed = len as u64;
     let byte = || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 56) as u8
@@ -167,16 +167,6 @@ fn what_would_not_shrink_is_left_alone_and_the_window_does_not_know_of_it() {
     let twice = [&noise[..1000], &noise[..1000]].concat();
     assert!(deflater.frame(Opcode::Text, &twice, 12, Some(&mut window), &mut out));
     assert_eq!(window.bytes(), twice);
-}
-
-/// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = len as u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 56) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
 }
 
 /// Reads a stream with a window of this size and nothing beside it; `None` if it refers to more.
