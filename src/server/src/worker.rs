@@ -56,6 +56,9 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// For how long no connection is accepted after the kernel had no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Most reminders of deadlines that are looked at in one turn.
+const DEADLINES_PER_TURN: usize = 16 * 1024;
+
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
@@ -409,9 +412,8 @@ impl<N: Net> Worker<N> {
         let token = self.peers.token(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if let Some(at) = peer.next_deadline() {
-            if peer.reminder.is_none_or(|earlier| at < earlier) {
-                peer.reminder = Some(at);
-                self.timers.add(at, token);
+            if peer.reminder.is_none_or(|earlier| timers::rounded(at) < earlier) {
+                peer.reminder = Some(self.timers.add(at, token));
             }
         }
     }
@@ -423,7 +425,8 @@ impl<N: Net> Worker<N> {
                 self.net.listen(true);
             }
         }
-        while let Some(token) = self.timers.pop_due(self.now) {
+        for _ in 0..DEADLINES_PER_TURN {
+            let Some(token) = self.timers.pop_due(self.now) else { break };
             let Some(peer) = self.peers.named(token) else { continue };
             if peer.reminder.is_some_and(|at| at <= self.now) {
                 peer.reminder = None;

@@ -40,7 +40,7 @@ pub struct Peer<S> {
     pub exception: u32,
     /// When the worker gives up waiting for it, beside the deadline of its connection.
     pub deadline: Option<Millis>,
-    /// Earliest reminder that is set for it.
+    /// When the earliest reminder that is set for it comes.
     pub reminder: Option<Millis>,
     /// Buffers and debts; only while there are some.
     pub under_way: Option<Box<UnderWay>>,
