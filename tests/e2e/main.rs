@@ -22,6 +22,7 @@ mod proxies;
 mod review;
 mod rfc6455;
 mod rfc7692;
+mod silence;
 mod sockets;
 mod stop;
 mod subprotocols;

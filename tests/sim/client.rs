@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Babbles,
     /// Sends and never reads.
     Deaf,
+    /// Reads and never sends, not even when it is sent a ping.
+    Mute,
 }
 
 /// What clients offer about compression, if anything.
@@ -139,13 +141,28 @@ impl Client {
             let count = 1 + self.rng.below(self.outgoing.len());
             let taken = network.client_send(self.link, &self.outgoing[..count]);
             self.outgoing.drain(..taken);
-        } else if self.is_welcome && !self.sent_close && may_send {
+        } else if self.has_a_voice() && may_send {
             self.say(network, sender_c);
         }
         if self.is_listening() {
             self.listen(network);
         }
         self.misbehave(network);
+    }
+
+    /// Whether it may say something now.
+    fn has_a_voice(&self) -> bool {
+        self.is_welcome && !self.sent_close && self.manner != Manner::Mute
+    }
+
+    /// Whether it has taken and answered all that it was sent, so that nobody can call it silent.
+    pub(crate) fn has_answered(&self, network: &Network) -> bool {
+        self.outgoing.is_empty() && self.incoming.is_empty() && network.is_delivered(self.link)
+    }
+
+    /// What it has sent arrives now.
+    pub(crate) fn hurry(&self, network: &mut Network) {
+        network.hurry(self.link);
     }
 
     fn is_listening(&self) -> bool {
@@ -157,10 +174,8 @@ impl Client {
         if self.is_over {
             return false;
         }
-        let has_to_say = self.is_welcome
-            && !self.sent_close
-            && may_send
-            && (self.is_satisfied(sender_c) || self.may_say_more());
+        let has_to_say =
+            self.has_a_voice() && may_send && (self.is_satisfied(sender_c) || self.may_say_more());
         let can_send = !self.outgoing.is_empty() && network.client_can_send(self.link);
         let can_receive = self.is_listening() && network.client_can_receive(self.link);
         let is_left = self.manner == Manner::Deaf && network.is_closed(self.link);
@@ -232,8 +247,10 @@ impl Client {
         let Some(count) = network.client_receive(self.link, &mut buffer) else {
             self.is_over = true;
             network.client_finish(self.link);
-            if self.manner == Manner::Good {
-                self.check_end();
+            match self.manner {
+                Manner::Good => self.check_end(),
+                Manner::Mute if self.ends == Ends::Own => assert_eq!(self.got_close, Some(1008)),
+                _ => {}
             }
             return;
         };
@@ -259,7 +276,7 @@ impl Client {
             assert_eq!(self.got_close, None, "client {}: a frame after Close", self.index);
             match opcode {
                 // What it sent may have been frames by chance.
-                1 | 2 | 10 if self.manner == Manner::Babbles && self.is_welcome => {}
+                1 | 2 | 9 | 10 if self.manner == Manner::Babbles && self.is_welcome => {}
                 1 if self.is_welcome => assert!(payload == noise().as_bytes(), "other noise"),
                 1 => {
                     assert_eq!(payload, b"welcome");
@@ -267,6 +284,9 @@ impl Client {
                 }
                 2 => self.check(&payload),
                 8 => self.closed(&payload),
+                9 if self.manner == Manner::Mute => {}
+                9 if self.sent_close => {}
+                9 => self.frame(10, true, &payload),
                 10 => assert_eq!(payload, b"are you there?"),
                 _ => panic!("opcode {opcode}"),
             }

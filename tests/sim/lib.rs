@@ -61,6 +61,17 @@ mod tests {
     }
 
     #[test]
+    fn silent_clients_beside_good_ones() {
+        let (mut pings, mut unanswered) = (0, 0);
+        for seed in 0..40 {
+            let report = run(Scenario::Quiet, seed);
+            pings += report.pings;
+            unanswered += report.unanswered;
+        }
+        assert!(unanswered > 40 && pings > 3 * unanswered, "{pings} pings, {unanswered} closed");
+    }
+
+    #[test]
     fn the_same_seed_does_the_same() {
         let once = run(Scenario::Hostile, 7);
         assert_eq!(once, run(Scenario::Hostile, 7));

@@ -26,6 +26,7 @@ enum Which {
     Closing,
     Failing,
     Stopping,
+    Quiet,
 }
 
 fn main() {

@@ -147,6 +147,20 @@ impl Network {
         link.is_closed || link.to_server.bytes.len() < link.to_server.capacity
     }
 
+    /// Whether the client has taken all that the server's kernel has for it.
+    pub(crate) fn is_delivered(&self, id: usize) -> bool {
+        self.links[id].to_client.bytes.is_empty()
+    }
+
+    /// What the client has sent arrives now.
+    pub(crate) fn hurry(&mut self, id: usize) {
+        let pipe = &mut self.links[id].to_server;
+        if pipe.arrived < pipe.bytes.len() {
+            pipe.arrived = pipe.bytes.len();
+            self.report(id, true, false);
+        }
+    }
+
     /// Whether the client would receive something now, if only the end.
     pub(crate) fn client_can_receive(&self, id: usize) -> bool {
         let link = &self.links[id];

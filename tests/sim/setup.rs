@@ -26,6 +26,9 @@ use crate::network::{self, Network, SimNet};
 use crate::rng::Rng;
 use crate::world::{self, AppSide, Scenario, WorkerSide};
 
+/// How long a client may be silent in [`Scenario::Quiet`], before and after it is sent a ping.
+pub(crate) const SILENCE: Duration = Duration::from_secs(1);
+
 /// Bytes of a ring that is often full.
 const SMALL_RING: usize = 64 * 1024;
 
@@ -43,7 +46,7 @@ pub(crate) fn plan(scenario: Scenario, seed: u64, rng: &mut Rng) -> Plan {
         max_size: 65_536,
         hears_all,
         ends: match scenario {
-            Scenario::Echo | Scenario::Broadcast | Scenario::Hostile => Ends::Own,
+            Scenario::Echo | Scenario::Broadcast | Scenario::Hostile | Scenario::Quiet => Ends::Own,
             Scenario::Closing => Ends::ByApp(LAST),
             Scenario::Failing => Ends::AppFails,
             Scenario::Stopping => Ends::ServerStops,
@@ -61,7 +64,8 @@ pub(crate) fn clients(
     let good = |index| Client::new(index, Manner::Good, plan, network);
     let mut clients: Vec<_> = (0..plan.client_c).map(good).collect();
     if scenario.has_bad_clients() {
-        let manners = [Manner::Resets, Manner::Leaves, Manner::Babbles, Manner::Deaf];
+        let manners = [Manner::Resets, Manner::Leaves, Manner::Babbles, Manner::Deaf, Manner::Mute];
+        let manners = if scenario == Scenario::Quiet { &manners[4..] } else { &manners[..] };
         for index in plan.client_c..plan.client_c + 1 + rng.below(6) {
             let manner = manners[rng.below(manners.len())];
             let plan = Plan { client_c: index + 1, ..plan.clone() };
@@ -128,7 +132,10 @@ pub(crate) fn build(
 }
 
 fn policy(scenario: Scenario) -> Policy {
-    let wait = Duration::from_secs(30);
+    // Time passes by leaps where it is about silence: nothing else must have a limit then.
+    let is_quiet = scenario == Scenario::Quiet;
+    let wait = Duration::from_secs(if is_quiet { 1_000_000 } else { 30 });
+    let silence = if is_quiet { SILENCE } else { wait };
     Policy {
         protocol: ringsocket_proto::Limits {
             head_size: 8192,
@@ -139,8 +146,8 @@ fn policy(scenario: Scenario) -> Policy {
             close_wait: wait,
             frame_size: 70_000,
             fragment_c: 1000,
-            ping_wait: Some(wait),
-            pong_wait: wait,
+            ping_wait: Some(silence),
+            pong_wait: silence,
         },
         // Good clients must not be given up for reading slowly: enough for what they have under way.
         max_backpressure: if scenario.has_bad_clients() { 600_000 } else { 4_000_000 },

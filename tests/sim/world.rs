@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringsocket::host::app_loop::{self, AppLoop};
 use ringsocket::waker::Waker;
-use ringsocket::worker::{Shared, Turn, Worker};
+use ringsocket::worker::{Counters, Shared, Turn, Worker};
 
 use crate::apps::SEEN;
 use crate::client::{Client, Manner, Plan};
@@ -39,15 +39,26 @@ pub enum Scenario {
     Failing,
     /// As [`Scenario::Hostile`], and the server stops at some moment.
     Stopping,
+    /// As [`Scenario::Echo`], beside clients that say nothing. Much time passes, but only while
+    /// every good client has answered all that has reached it: none of them may be closed, even if
+    /// the server has not heard it.
+    Quiet,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Echo, Self::Broadcast, Self::Hostile, Self::Closing, Self::Failing, Self::Stopping];
+    pub const ALL: [Self; 7] = [
+        Self::Echo,
+        Self::Broadcast,
+        Self::Hostile,
+        Self::Closing,
+        Self::Failing,
+        Self::Stopping,
+        Self::Quiet,
+    ];
 
     pub(crate) fn has_bad_clients(self) -> bool {
-        matches!(self, Self::Hostile | Self::Stopping)
+        matches!(self, Self::Hostile | Self::Stopping | Self::Quiet)
     }
 }
 
@@ -58,6 +69,10 @@ pub struct Report {
     pub messages: usize,
     /// Steps taken.
     pub steps: usize,
+    /// Pings that silent clients were sent.
+    pub pings: usize,
+    /// Clients that were closed for silence.
+    pub unanswered: usize,
 }
 
 /// A worker and its sleep.
@@ -80,6 +95,8 @@ struct Outside {
     shared: Arc<Shared>,
     /// When the server is told to stop, in steps, if that is not after the last client has gone.
     stop_at: Option<usize>,
+    /// Whether time passes by leaps.
+    is_quiet: bool,
     steps: usize,
     /// Steps in a row that did nothing.
     idle: usize,
@@ -187,6 +204,9 @@ impl Outside {
         if self.stop_at.is_some_and(|at| self.steps >= at) {
             self.stop();
         }
+        if self.is_quiet && self.rng.once_in(10) {
+            self.leap();
+        }
         let has_done = match self.rng.below(4) {
             0 => {
                 let worker = self.rng.below(self.workers.len());
@@ -224,6 +244,16 @@ impl Outside {
         let could = client.can_act(&network, may_send, self.plan.client_c);
         client.step(&mut network, may_send, self.plan.client_c);
         could
+    }
+
+    /// Time for a silence passes, if no good client owes an answer.
+    fn leap(&mut self) {
+        let mut network = self.network.borrow_mut();
+        let good = || self.clients.iter().filter(|client| client.manner == Manner::Good);
+        if good().all(|client| client.is_over || client.has_answered(&network)) {
+            good().for_each(|client| client.hurry(&mut network));
+            NOW.set(now() + setup::SILENCE);
+        }
     }
 
     /// A worker takes its turn, if anything wakes it or, rarely, if nothing does.
@@ -367,6 +397,7 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         plan,
         shared: shared_too,
         stop_at,
+        is_quiet: scenario == Scenario::Quiet,
         steps,
         idle,
     }));
@@ -400,5 +431,13 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     if scenario != Scenario::Failing {
         assert_eq!(seen.open_c(), 0, "clients whose end the app has not heard of");
     }
-    Report { messages: seen.messages, steps: outside.steps }
+    let sum = |of: fn(&Counters) -> &AtomicUsize| {
+        shared.counters.iter().map(|counters| of(counters).load(Ordering::Relaxed)).sum()
+    };
+    Report {
+        messages: seen.messages,
+        steps: outside.steps,
+        pings: sum(|counters| &counters.pings),
+        unanswered: sum(|counters| &counters.unanswered),
+    }
 }

@@ -19,7 +19,7 @@ use self::frames::Frames;
 use self::head::PartialHead;
 use crate::close::{self, CloseCode, Violation};
 use crate::deflate::{Agreement, Deflater, Inflater, Window};
-use crate::frame::Opcode;
+use crate::frame::{self, Opcode};
 use crate::http::Request;
 use crate::input::Input;
 use crate::message::{Kind, Payload};
@@ -51,9 +51,13 @@ pub struct Limits {
     pub close_wait: Duration,
     /// How long an open connection may be silent before it is sent a ping; `None`: for ever.
     pub ping_wait: Option<Duration>,
-    /// How long a peer that was sent a ping may stay silent; after that it is closed with 1008.
+    /// How long a peer that was sent a ping may stay silent; after that it is closed with 1008. It
+    /// need not answer the ping: whatever it sends will do.
     pub pong_wait: Duration,
 }
+
+/// The reason in the Close frame for who has not answered a ping.
+pub const NO_PONG: &str = "no answer to a ping";
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -124,14 +128,20 @@ pub enum Event<'a> {
     },
 }
 
-/// What a deadline has ended.
+/// What a peer has taken too long for, and what was done about it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Expired {
-    /// The wait for a proxy's header: the connection is to be dropped.
+    /// To send a proxy's header: the connection is to be dropped. The phase is Finished.
     Preamble,
-    /// The wait for a request head: a 408 response is in `out`, to be sent before the end.
+    /// To send a request head: a 408 response is in `out`, to be sent before the end. The phase is
+    /// Finished.
     Head,
-    /// The wait for the peer's Close frame: the connection is to be dropped.
+    /// To send anything at all: a ping is in `out`, and the wait for an answer has begun.
+    Silence,
+    /// To answer the ping: a Close frame with 1008 and [`NO_PONG`] is in `out`. The phase is
+    /// Closing.
+    NoPong,
+    /// To answer our Close frame: the connection is to be dropped. The phase is Finished.
     Closing,
 }
 
@@ -141,8 +151,11 @@ pub enum Expired {
 pub struct Connection {
     phase: Phase,
     deflate: Option<Agreement>,
-    /// Counts in the phases Preamble, Head and Closing.
-    deadline: Millis,
+    /// In the phase Open: the last thing that came of the peer came before our ping.
+    is_pinged: bool,
+    /// When the wait began that is on in this phase: for a header or head, for anything, for a
+    /// Close frame.
+    since: Millis,
     under_way: Option<Box<UnderWay>>,
     /// Only where an endpoint takes its compressor's context over.
     windows: Option<Box<Windows>>,
@@ -165,11 +178,12 @@ enum UnderWay {
 
 impl Connection {
     /// A connection that was just accepted: a request head is awaited.
-    pub fn new(now: Millis, limits: &Limits) -> Self {
+    pub fn new(now: Millis) -> Self {
         Self {
             phase: Phase::Head,
             deflate: None,
-            deadline: now + limits.head_wait,
+            is_pinged: false,
+            since: now,
             under_way: None,
             windows: None,
         }
@@ -179,26 +193,33 @@ impl Connection {
     /// `input` is read (save in the phase Deciding), and more bytes are needed.
     ///
     /// Replies are appended to `out`, in the order in which they are to be sent. After an event that
-    /// is the last the phase is Finished, and whatever comes is read and forgotten. `_now` is not
-    /// needed yet: timers that incoming bytes reset will use it. Compressed messages are inflated
-    /// with `inflater`, which can be that of many connections.
+    /// is the last the phase is Finished, and whatever comes is read and forgotten. Compressed
+    /// messages are inflated with `inflater`, which can be that of many connections.
+    ///
+    /// In the phase Open, any byte ends the silence of the peer, and answers our ping.
     #[inline]
     pub fn receive<'a>(
         &'a mut self,
         input: &'a mut Input<'_>,
-        _now: Millis,
+        now: Millis,
         limits: &Limits,
         inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         match self.phase {
-            Phase::Open if self.under_way.is_none() => {
-                if input.is_empty() {
-                    return None; // as after every message that came alone
+            // As after every message that came alone.
+            Phase::Open if input.is_empty() && self.under_way.is_none() => None,
+            Phase::Open => {
+                if !input.is_empty() {
+                    self.restart_silence(now);
                 }
-                self.receive_message(input, limits, inflater, out)
+                if self.under_way.is_none() {
+                    self.receive_message(input, limits, inflater, out)
+                } else {
+                    self.receive_frames(input, limits, inflater, out)
+                }
             }
-            Phase::Open | Phase::Closing => self.receive_frames(input, limits, inflater, out),
+            Phase::Closing => self.receive_frames(input, limits, inflater, out),
             Phase::Head => self.receive_head(input, limits, out),
             Phase::Preamble => self.receive_preamble(input),
             Phase::Deciding => None,
@@ -212,8 +233,9 @@ impl Connection {
 
     /// Answers [`Event::Request`]: the caller has written a 101 response
     /// ([`crate::upgrade::write_switching_protocols`]), and frames follow, compressed as agreed.
-    pub fn accept(&mut self, deflate: Option<Agreement>) {
+    pub fn accept(&mut self, deflate: Option<Agreement>, now: Millis) {
         self.leave_deciding(Phase::Open);
+        self.restart_silence(now);
         self.deflate = deflate;
         self.windows = deflate.and_then(|agreement| {
             let Agreement { client_takeover, server_takeover, .. } = agreement;
@@ -275,49 +297,84 @@ impl Connection {
     /// [`CloseCode::NO_STATUS`]; a reason longer than [`close::MAX_REASON`] is cut.
     ///
     /// Returns whether it did: not unless the phase is [`Phase::Open`].
-    pub fn close(
-        &mut self,
-        code: CloseCode,
-        reason: &str,
-        now: Millis,
-        limits: &Limits,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    pub fn close(&mut self, code: CloseCode, reason: &str, now: Millis, out: &mut Vec<u8>) -> bool {
         if self.phase != Phase::Open {
             return false;
         }
         close::write(Some(code), reason, out);
-        self.phase = Phase::Closing;
-        self.deadline = now + limits.close_wait;
-        self.windows = None;
-        self.forget_message();
+        self.await_close(now);
         true
     }
 
-    /// When [`Connection::expire`] has something to do, if the peer does nothing until then.
-    pub fn deadline(&self) -> Option<Millis> {
-        let has_one = matches!(self.phase, Phase::Preamble | Phase::Head | Phase::Closing);
-        has_one.then_some(self.deadline)
+    /// We have said goodbye.
+    fn await_close(&mut self, now: Millis) {
+        self.phase = Phase::Closing;
+        self.since = now;
+        self.windows = None;
+        self.forget_message();
     }
 
-    /// Ends what the peer took too long for, if its deadline has come. What is returned says what
-    /// the caller has to do; the phase is Finished then.
-    pub fn expire(&mut self, now: Millis, out: &mut Vec<u8>) -> Option<Expired> {
-        self.deadline().filter(|&deadline| deadline <= now)?;
-        let expired = match self.phase {
-            Phase::Preamble => Expired::Preamble,
+    /// In the phase Open: what the peer is to be silent for, before it is sent a ping, begins now,
+    /// and a ping that it was sent counts as answered. For the caller who has not read what the
+    /// peer may have sent, or knows by other ways that it is there.
+    #[inline]
+    pub fn restart_silence(&mut self, now: Millis) {
+        if self.phase == Phase::Open {
+            self.since = now;
+            self.is_pinged = false;
+        }
+    }
+
+    /// When [`Connection::expire`] has something to do, if the peer does nothing until then.
+    #[inline]
+    pub fn deadline(&self, limits: &Limits) -> Option<Millis> {
+        let wait = match self.phase {
+            Phase::Preamble | Phase::Head => limits.head_wait,
+            Phase::Open if self.is_pinged => limits.pong_wait,
+            Phase::Open => limits.ping_wait?,
+            Phase::Closing => limits.close_wait,
+            Phase::Deciding | Phase::Finished => return None,
+        };
+        Some(self.since + wait)
+    }
+
+    /// Deals with what the peer took too long for, if its deadline has come. What is returned says
+    /// what the caller has to do.
+    ///
+    /// The ping is empty (RFC 6455 section 5.5.2 leaves it to us): since any byte answers it, there
+    /// is nothing to recognise, and two bytes cost a sleeping phone the least.
+    pub fn expire(&mut self, now: Millis, limits: &Limits, out: &mut Vec<u8>) -> Option<Expired> {
+        self.deadline(limits).filter(|&deadline| deadline <= now)?;
+        Some(match self.phase {
+            Phase::Open if !self.is_pinged => {
+                frame::write_control(Opcode::Ping, b"", out);
+                self.is_pinged = true;
+                self.since = now;
+                Expired::Silence
+            }
+            Phase::Open => {
+                close::write(Some(CloseCode::POLICY), NO_PONG, out);
+                self.await_close(now);
+                Expired::NoPong
+            }
             Phase::Head => {
                 let head_only = matches!(
                     self.under_way.as_deref(),
                     Some(UnderWay::Head(head)) if head.is_head()
                 );
                 Response::new(408, "The request took too long to arrive.").write(head_only, out);
+                self.finish();
                 Expired::Head
             }
-            _ => Expired::Closing,
-        };
-        self.finish();
-        Some(expired)
+            Phase::Preamble => {
+                self.finish();
+                Expired::Preamble
+            }
+            _ => {
+                self.finish();
+                Expired::Closing
+            }
+        })
     }
 
     /// Where the connection is in its life.

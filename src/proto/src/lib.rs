@@ -30,7 +30,7 @@ pub mod upgrade;
 pub mod utf8;
 
 pub use close::CloseCode;
-pub use connection::{Connection, Event, Expired, Limits, Phase};
+pub use connection::{Connection, Event, Expired, Limits, NO_PONG, Phase};
 pub use http::Request;
 pub use input::Input;
 pub use message::{Kind, Payload};

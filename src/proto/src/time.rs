@@ -14,9 +14,10 @@ impl Add<Duration> for Millis {
 
     /// The moment that much later; fractions of a millisecond are dropped, and the end of time is
     /// where it stops.
+    #[inline]
     fn add(self, wait: Duration) -> Self {
-        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(wait))
+        let seconds = wait.as_secs().saturating_mul(1000);
+        Self(self.0.saturating_add(seconds).saturating_add(u64::from(wait.subsec_millis())))
     }
 }
 

@@ -4,7 +4,8 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `origin` (where they come from), `addresses` (limits
 //! per address), `read`, `request` and `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and
-//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `counters`.
+//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `silence`,
+//! `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -21,6 +22,7 @@ pub mod peer;
 pub mod press;
 mod read;
 mod request;
+mod silence;
 pub mod slots;
 pub mod timers;
 pub mod to_app;
@@ -411,7 +413,7 @@ impl<N: Net> Worker<N> {
     fn remind(&mut self, slot: u32) {
         let token = self.peers.token(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        if let Some(at) = peer.next_deadline() {
+        if let Some(at) = peer.next_deadline(&self.shared.policy.protocol) {
             if peer.reminder.is_none_or(|earlier| timers::rounded(at) < earlier) {
                 peer.reminder = Some(self.timers.add(at, token));
             }
@@ -431,7 +433,8 @@ impl<N: Net> Worker<N> {
             if peer.reminder.is_some_and(|at| at <= self.now) {
                 peer.reminder = None;
             }
-            if peer.next_deadline().is_some_and(|at| at <= self.now) {
+            let deadline = peer.next_deadline(&self.shared.policy.protocol);
+            if deadline.is_some_and(|at| at <= self.now) {
                 self.expire(token.slot);
             }
             self.remind(token.slot);

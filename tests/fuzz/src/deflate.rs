@@ -118,13 +118,13 @@ struct Server {
 impl Server {
     fn new(agreement: Agreement, level: u32) -> Self {
         let limits = limits([1024, 16, 1000, 1100]);
-        let mut connection = Connection::new(Millis(0), &limits);
+        let mut connection = Connection::new(Millis(0));
         let (mut inflater, mut out) = (Inflater::default(), Vec::new());
         let mut request = *b"GET / HTTP/1.1\r\nHost:\r\n\r\n";
         let mut input = Input::new(&mut request);
         let event = connection.receive(&mut input, Millis(0), &limits, &mut inflater, &mut out);
         assert!(matches!(event, Some(Event::Request(_))), "a request");
-        connection.accept(Some(agreement));
+        connection.accept(Some(agreement), Millis(0));
         Self { connection, deflater: Deflater::new(level), agreement }
     }
 

@@ -167,7 +167,7 @@ struct Caller<'s> {
 impl<'s> Caller<'s> {
     fn new(script: &Script<'s>, inflater: &'s mut Inflater) -> Self {
         let (limits, answer, now) = (script.limits, script.answer, Millis(1000));
-        let connection = Connection::new(now, limits);
+        let connection = Connection::new(now);
         let (seen, out) = Default::default();
         Self { connection, limits, answer, inflater, now, fed: 0, seen, out }
     }
@@ -230,7 +230,7 @@ impl<'s> Caller<'s> {
                 drop(request);
                 assert_eq!(self.connection.phase(), Phase::Deciding);
                 match answer {
-                    Answer::Accept(deflate) => self.connection.accept(deflate),
+                    Answer::Accept(deflate) => self.connection.accept(deflate, self.now),
                     Answer::Refuse => self.connection.refuse(),
                 }
                 Seen::Request(words)
@@ -259,7 +259,7 @@ impl<'s> Caller<'s> {
     fn close(&mut self) {
         let was_open = self.connection.phase() == Phase::Open;
         let (code, reason) = (CloseCode::GOING_AWAY, "the fuzzer goes");
-        let closed = self.connection.close(code, reason, self.now, self.limits, &mut self.out);
+        let closed = self.connection.close(code, reason, self.now, &mut self.out);
         assert_eq!(closed, was_open);
         if closed {
             assert_eq!(self.connection.held(), 0, "nobody waits for a message any more");
@@ -267,12 +267,12 @@ impl<'s> Caller<'s> {
     }
 
     fn expire(&mut self) {
-        assert_eq!(self.connection.expire(self.now, &mut self.out), None, "before its time");
+        assert_eq!(self.connection.expire(self.now, self.limits, &mut self.out), None, "before its time");
         self.now = self.now + HEAD_WAIT.max(CLOSE_WAIT);
-        if let Some(expired) = self.connection.expire(self.now, &mut self.out) {
+        if let Some(expired) = self.connection.expire(self.now, self.limits, &mut self.out) {
             self.seen.push(Seen::Expired(expired));
         }
-        assert_eq!(self.connection.expire(self.now, &mut self.out), None, "twice");
+        assert_eq!(self.connection.expire(self.now, self.limits, &mut self.out), None, "twice");
     }
 
     fn into_outcome(self) -> Outcome {

@@ -1,16 +1,16 @@
 //! The part of a connection before its request head, where a proxy stands between: its header of
 //! the PROXY protocol.
 
-use super::{Connection, Event, Limits, Phase, UnderWay};
+use super::{Connection, Event, Phase, UnderWay};
 use crate::input::Input;
 use crate::proxy::{Header, Preamble};
 use crate::time::Millis;
 
 impl Connection {
     /// A connection that was just accepted from a proxy: a header of the PROXY protocol is awaited,
-    /// then a request head, both within [`Limits::head_wait`].
-    pub fn behind_proxy(now: Millis, limits: &Limits) -> Self {
-        Self { phase: Phase::Preamble, ..Self::new(now, limits) }
+    /// then a request head, both within [`crate::Limits::head_wait`].
+    pub fn behind_proxy(now: Millis) -> Self {
+        Self { phase: Phase::Preamble, ..Self::new(now) }
     }
 
     /// Reads the proxy's header.

@@ -5,6 +5,7 @@ mod compressed;
 mod cuts;
 mod heads;
 mod preamble;
+mod silence;
 
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ struct Caller {
 impl Caller {
     fn new() -> Self {
         let limits = limits();
-        let connection = Connection::new(NOW, &limits);
+        let connection = Connection::new(NOW);
         let (seen, out, inflater) = Default::default();
         Self { connection, limits, seen, out, inflater, deflate: None, borrowed: 0 }
     }
@@ -83,17 +84,21 @@ impl Caller {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
+        self.feed_at(NOW, bytes);
+    }
+
+    fn feed_at(&mut self, now: Millis, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
         let mut input = Input::new(&mut bytes);
-        while let Some(seen) = self.next(&mut input) {
+        while let Some(seen) = self.next(now, &mut input) {
             self.seen.push(seen);
         }
         assert!(input.is_empty());
     }
 
-    fn next(&mut self, input: &mut Input<'_>) -> Option<Seen> {
+    fn next(&mut self, now: Millis, input: &mut Input<'_>) -> Option<Seen> {
         let out = &mut self.out;
-        let event = self.connection.receive(input, NOW, &self.limits, &mut self.inflater, out)?;
+        let event = self.connection.receive(input, now, &self.limits, &mut self.inflater, out)?;
         Some(match event {
             Event::Proxied(source) => Seen::Proxied(source),
             Event::BadPreamble { why } => Seen::BadPreamble(why),
@@ -101,7 +106,7 @@ impl Caller {
                 upgrade::write_switching_protocols(&request, None, None, out);
                 let path = request.path().to_owned();
                 drop(request);
-                self.connection.accept(self.deflate);
+                self.connection.accept(self.deflate, NOW);
                 Seen::Request(path)
             }
             Event::Message { kind, payload } => {
@@ -118,7 +123,15 @@ impl Caller {
     }
 
     fn close(&mut self, code: CloseCode, reason: &str) -> bool {
-        self.connection.close(code, reason, NOW, &self.limits, &mut self.out)
+        self.connection.close(code, reason, NOW, &mut self.out)
+    }
+
+    fn deadline(&self) -> Option<Millis> {
+        self.connection.deadline(&self.limits)
+    }
+
+    fn expire(&mut self, now: Millis) -> Option<Expired> {
+        self.connection.expire(now, &self.limits, &mut self.out)
     }
 
     /// Feeds bytes that must end the connection, and says with which code, and which was sent.

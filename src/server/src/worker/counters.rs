@@ -27,6 +27,10 @@ pub struct Counters {
     pub violations: AtomicUsize,
     /// Connections closed because the peer took too little, too slowly.
     pub too_slow: AtomicUsize,
+    /// Pings sent to silent peers.
+    pub pings: AtomicUsize,
+    /// Connections closed because the peer did not answer a ping.
+    pub unanswered: AtomicUsize,
     /// Open connections that keep what their compressors may refer to.
     pub takeovers: AtomicUsize,
     /// How many times a message was compressed.
@@ -56,7 +60,7 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 10] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 12] {
         let Self {
             connections,
             accepted,
@@ -66,6 +70,8 @@ impl Counters {
             refused,
             violations,
             too_slow,
+            pings,
+            unanswered,
             takeovers,
             compressed,
         } = self;
@@ -78,6 +84,8 @@ impl Counters {
             ("too slow", too_slow, Told::InStatus),
             ("crowded", crowded, Told::InStatus),
             ("unproxied", unproxied, Told::InStatus),
+            ("pings", pings, Told::InLine),
+            ("unanswered", unanswered, Told::InLine),
             ("contexts kept", takeovers, Told::InLine),
             ("compressed", compressed, Told::InLine),
         ]
@@ -124,7 +132,7 @@ mod tests {
         count(&workers[1].refused);
         uncount(&workers[0].connections);
         let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
-            crowded 0, unproxied 0, contexts kept 0, compressed 0";
+            crowded 0, unproxied 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");
         assert_eq!(line(&[]), "");

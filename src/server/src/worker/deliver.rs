@@ -144,8 +144,7 @@ impl<N: Net> Worker<N> {
             return;
         }
         let start = self.gather.scratch.len();
-        let limits = &self.shared.policy.protocol;
-        peer.connection.close(code, reason, self.now, limits, &mut self.gather.scratch);
+        peer.connection.close(code, reason, self.now, &mut self.gather.scratch);
         self.gather.push_scratch(slot, &mut peer.chain, start);
         self.remind(slot);
     }

@@ -111,14 +111,24 @@ impl<N: Net> Worker<N> {
 
     /// A deadline has passed.
     pub(super) fn expire(&mut self, slot: u32) {
+        self.hear_out(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let start = self.gather.scratch.len();
-        match peer.connection.expire(self.now, &mut self.gather.scratch) {
+        let limits = &self.shared.policy.protocol;
+        match peer.connection.expire(self.now, limits, &mut self.gather.scratch) {
             Some(Expired::Preamble) => self.drop_unproxied(slot, "it took too long to arrive"),
             Some(Expired::Head) => {
                 response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
                 self.gather.push_scratch(slot, &mut peer.chain, start);
                 count(&self.counters().refused);
+            }
+            Some(Expired::Silence) => {
+                self.gather.push_scratch(slot, &mut peer.chain, start);
+                count(&self.counters().pings);
+            }
+            Some(Expired::NoPong) => {
+                self.gather.push_scratch(slot, &mut peer.chain, start);
+                self.note_unanswered(slot);
             }
             // Its Close still waits behind what is going out, for which it has `write_stall`.
             Some(Expired::Closing) if peer.has_backlog() && peer.stage != Stage::Left => {}

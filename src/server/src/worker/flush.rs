@@ -113,6 +113,7 @@ impl<N: Net> Worker<N> {
             under_way.backlog.advance(taken);
             if taken > 0 {
                 peer.deadline = None; // progress: a stall begins anew, if there is one
+                peer.connection.restart_silence(self.now); // who takes something is there
             }
             peer.flags.writable = taken == offered;
         }
@@ -135,8 +136,7 @@ impl<N: Net> Worker<N> {
         );
         let mut close = Vec::new();
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "you read too slowly");
-        let limits = &self.shared.policy.protocol;
-        if !peer.connection.close(code, reason, self.now, limits, &mut close) {
+        if !peer.connection.close(code, reason, self.now, &mut close) {
             if let Some(last) = self.gather.sources(chain).last() {
                 close.extend_from_slice(self.gather.bytes(last, &self.from_apps));
             }

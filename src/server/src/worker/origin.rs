@@ -22,7 +22,6 @@ impl<N: Net> Worker<N> {
     pub(super) fn receive_connection(&mut self, accepted: Accepted<N::Socket>) {
         let Accepted { address, entrance, .. } = accepted;
         let shared = &self.shared;
-        let limits = &shared.policy.protocol;
         let entrance = shared.site.entrances.get(usize::from(entrance));
         let connection = if entrance.is_some_and(|entrance| entrance.proxy_protocol) {
             if !shared.site.proxies.trust(address) {
@@ -36,9 +35,9 @@ impl<N: Net> Worker<N> {
                 );
                 return;
             }
-            Connection::behind_proxy(self.now, limits)
+            Connection::behind_proxy(self.now)
         } else {
-            Connection::new(self.now, limits)
+            Connection::new(self.now)
         };
         let mut peer = Peer::new(accepted, connection);
         match enlist(&self.shared, address, self.now) {

@@ -3,7 +3,7 @@
 //! A quiet connection is this struct and nothing else: whatever needs memory while something is
 //! under way sits behind [`Peer::under_way`] and is given back afterwards.
 
-use ringsocket_proto::{Connection, Kind, Millis, Phase};
+use ringsocket_proto::{Connection, Kind, Limits, Millis, Phase};
 
 use super::addresses::Ticket;
 use super::backlog::Backlog;
@@ -190,9 +190,9 @@ impl<S> Peer<S> {
 
     /// The earlier of the connection's and the worker's deadline. Once the socket is gone only the
     /// app is waited for, and that has no deadline.
-    pub fn next_deadline(&self) -> Option<Millis> {
+    pub fn next_deadline(&self, limits: &Limits) -> Option<Millis> {
         self.socket.as_ref()?;
-        match (self.connection.deadline(), self.deadline) {
+        match (self.connection.deadline(limits), self.deadline) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }

@@ -21,6 +21,17 @@ use crate::www::Page;
 /// read any more until they are written.
 const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
+/// Why a peer is not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hindrance {
+    /// The server is stopping; `farewell` queues everybody when it goes on.
+    Stop,
+    /// Its app has no room.
+    App,
+    /// It does not take what waits for it.
+    Backlog,
+}
+
 /// How dealing with one event ended.
 pub(super) enum Step {
     /// Go on with the next.
@@ -60,7 +71,7 @@ impl<N: Net> Worker<N> {
     /// that nobody starves.
     pub(super) fn read_queued(&mut self) {
         for _ in 0..self.queue.len() {
-            if self.gather.scratch.len() > SCRATCH_PER_TURN {
+            if self.has_answered_much() {
                 break; // the others are still on the list
             }
             let Some(token) = self.queue.pop_front() else { break };
@@ -78,16 +89,34 @@ impl<N: Net> Worker<N> {
         if peer.socket.is_none() || !peer.flags.readable {
             return false;
         }
+        match self.hindrance(slot) {
+            None => true,
+            Some(hindrance) => {
+                if hindrance == Hindrance::App {
+                    self.wait_for_app(slot);
+                }
+                false
+            }
+        }
+    }
+
+    /// What keeps the peer from being read, whatever it may have sent.
+    pub(super) fn hindrance(&mut self, slot: u32) -> Option<Hindrance> {
+        let peer = self.peers.get_mut(slot)?;
         if matches!(self.life, Life::Draining { .. }) && peer.has_app() {
-            return false; // `farewell` queues everybody when it goes on
+            return Some(Hindrance::Stop);
         }
-        if peer.is_in_debt()
-            || (peer.has_app() && self.to_apps[usize::from(peer.app)].is_congested())
-        {
-            self.wait_for_app(slot);
-            return false;
+        let is_congested = |app: u16| self.to_apps[usize::from(app)].is_congested();
+        if peer.is_in_debt() || peer.has_app() && is_congested(peer.app) {
+            return Some(Hindrance::App);
         }
-        peer.may_be_read(self.shared.policy.max_backpressure)
+        let may_be_read = peer.may_be_read(self.shared.policy.max_backpressure);
+        (!may_be_read).then_some(Hindrance::Backlog)
+    }
+
+    /// Whether so much has been answered in this turn that nobody is read any more.
+    pub(super) fn has_answered_much(&self) -> bool {
+        self.gather.scratch.len() > SCRATCH_PER_TURN
     }
 
     /// Puts the peer on the list of those that wait for room in their app's ring, once.
@@ -101,7 +130,8 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    fn receive(&mut self, token: Token) {
+    /// Receives once from a peer.
+    pub(super) fn receive(&mut self, token: Token) {
         let Some(peer) = self.peers.named(token) else { return };
         let Some(socket) = &peer.socket else { return };
         match self.net.receive(socket, &mut self.receive_buffer) {
@@ -294,8 +324,7 @@ impl<N: Net> Worker<N> {
             if !self.to_apps[app].has_room() {
                 continue;
             }
-            while !self.to_apps[app].is_congested() && self.gather.scratch.len() <= SCRATCH_PER_TURN
-            {
+            while !self.to_apps[app].is_congested() && !self.has_answered_much() {
                 let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
                 let Some(peer) = self.peers.named(token) else { continue };
                 peer.flags.waiting = false;

@@ -87,7 +87,7 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
         match reply {
             Reply::Accept { app, endpoint, deflate } => {
-                peer.connection.accept(deflate);
+                peer.connection.accept(deflate, self.now);
                 if peer.connection.takes_over() {
                     count(&self.shared.counters[usize::from(self.index)].takeovers);
                 }

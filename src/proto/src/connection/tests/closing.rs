@@ -14,7 +14,7 @@ fn rfc6455_5_5_1_a_close_is_answered_with_its_code() {
         assert_eq!(caller.seen, [Seen::Closed(code, reason.to_owned())]);
         assert_eq!(caller.out, answer);
         assert_eq!(caller.connection.phase(), Phase::Finished);
-        assert_eq!(caller.connection.deadline(), None);
+        assert_eq!(caller.deadline(), None);
     }
 }
 
@@ -41,7 +41,7 @@ fn rfc6455_7_1_2_our_close_comes_first() {
     assert!(caller.close(CloseCode::GOING_AWAY, "bye"));
     assert_eq!(caller.out, b"\x88\x05\x03\xe9bye");
     assert_eq!(caller.connection.phase(), Phase::Closing);
-    assert_eq!(caller.connection.deadline(), Some(Millis(31_000)));
+    assert_eq!(caller.deadline(), Some(Millis(31_000)));
     assert!(!caller.close(CloseCode::NORMAL, ""));
     caller.out.clear();
     // RFC 6455 section 1.4: data are discarded; nothing more is sent.
@@ -100,12 +100,10 @@ fn what_comes_after_the_end_is_forgotten() {
 #[test]
 fn rfc6455_7_1_1_a_peer_that_does_not_answer_our_close_is_dropped() {
     let mut caller = Caller::open();
-    assert_eq!(caller.connection.deadline(), None);
-    assert_eq!(caller.connection.expire(Millis(u64::MAX), &mut caller.out), None);
     caller.close(CloseCode::NORMAL, "");
     caller.out.clear();
-    assert_eq!(caller.connection.expire(Millis(30_999), &mut caller.out), None);
-    assert_eq!(caller.connection.expire(Millis(31_000), &mut caller.out), Some(Expired::Closing));
+    assert_eq!(caller.expire(Millis(30_999)), None);
+    assert_eq!(caller.expire(Millis(31_000)), Some(Expired::Closing));
     assert!(caller.out.is_empty());
     assert_eq!(caller.connection.phase(), Phase::Finished);
 }

@@ -38,7 +38,7 @@ fn rfc9110_9_3_2_the_answer_to_a_bad_head_request_has_no_body() {
     }
     let mut caller = Caller::new();
     caller.feed(b"HEAD / HT");
-    assert_eq!(caller.connection.expire(Millis(99_999), &mut caller.out), Some(Expired::Head));
+    assert_eq!(caller.expire(Millis(99_999)), Some(Expired::Head));
     assert!(caller.out.starts_with(b"HTTP/1.1 408 ") && caller.out.ends_with(b"\r\n\r\n"));
     for other in [
         &b"HEADS / HTTP/1.1\r\n\r\n"[..],
@@ -65,15 +65,15 @@ fn frames_may_follow_the_head_in_the_same_input() {
 #[test]
 fn nothing_is_read_before_the_caller_has_decided() {
     let mut bytes = [HANDSHAKE, b"rest"].concat();
-    let (mut connection, mut out) = (Connection::new(NOW, &limits()), Vec::new());
+    let (mut connection, mut out) = (Connection::new(NOW), Vec::new());
     let mut inflater = Inflater::default();
     let mut input = Input::new(&mut bytes);
     let event = connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out);
     assert!(matches!(event, Some(Event::Request(_))));
     assert_eq!(connection.phase(), Phase::Deciding);
-    assert_eq!(connection.deadline(), None);
+    assert_eq!(connection.deadline(&limits()), None);
     assert!(connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out).is_none());
-    assert!(!connection.close(CloseCode::NORMAL, "", NOW, &limits(), &mut out));
+    assert!(!connection.close(CloseCode::NORMAL, "", NOW, &mut out));
     assert_eq!(input.remaining(), b"rest");
     connection.refuse();
     assert!(connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out).is_none());
@@ -84,13 +84,13 @@ fn nothing_is_read_before_the_caller_has_decided() {
 #[test]
 fn rfc9110_15_5_9_a_late_head_is_408() {
     let mut caller = Caller::new();
-    assert_eq!(caller.connection.deadline(), Some(Millis(11_000)));
+    assert_eq!(caller.deadline(), Some(Millis(11_000)));
     caller.feed(b"GET / HT");
-    assert_eq!(caller.connection.expire(Millis(10_999), &mut caller.out), None);
+    assert_eq!(caller.expire(Millis(10_999)), None);
     assert!(caller.out.is_empty());
-    assert_eq!(caller.connection.expire(Millis(11_000), &mut caller.out), Some(Expired::Head));
+    assert_eq!(caller.expire(Millis(11_000)), Some(Expired::Head));
     assert!(caller.out.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"));
     assert_eq!(caller.connection.phase(), Phase::Finished);
     assert!(caller.connection.is_idle_on_heap());
-    assert_eq!(caller.connection.expire(Millis(99_999), &mut caller.out), None);
+    assert_eq!(caller.expire(Millis(99_999)), None);
 }

@@ -6,7 +6,7 @@ const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 12345 80\r\n";
 
 fn behind_proxy() -> Caller {
     let mut caller = Caller::new();
-    caller.connection = Connection::behind_proxy(NOW, &limits());
+    caller.connection = Connection::behind_proxy(NOW);
     caller
 }
 
@@ -53,21 +53,21 @@ fn whoever_sends_none_is_not_answered() {
 fn header_and_request_share_one_deadline() {
     let mut late = behind_proxy();
     late.feed(&LINE[..20]);
-    assert_eq!(late.connection.deadline(), Some(Millis(11_000)));
-    assert_eq!(late.connection.expire(Millis(10_999), &mut late.out), None);
-    assert_eq!(late.connection.expire(Millis(11_000), &mut late.out), Some(Expired::Preamble));
+    assert_eq!(late.deadline(), Some(Millis(11_000)));
+    assert_eq!(late.expire(Millis(10_999)), None);
+    assert_eq!(late.expire(Millis(11_000)), Some(Expired::Preamble));
     assert!(late.out.is_empty() && late.connection.is_idle_on_heap());
     assert_eq!(late.connection.phase(), Phase::Finished);
     let mut later = behind_proxy();
     later.feed(LINE);
-    assert_eq!(later.connection.deadline(), Some(Millis(11_000)));
-    assert_eq!(later.connection.expire(Millis(11_000), &mut later.out), Some(Expired::Head));
+    assert_eq!(later.deadline(), Some(Millis(11_000)));
+    assert_eq!(later.expire(Millis(11_000)), Some(Expired::Head));
 }
 
 #[test]
 fn the_caller_may_refuse_whom_the_proxy_names_before_the_request() {
     let mut bytes = [LINE, HANDSHAKE].concat();
-    let mut connection = Connection::behind_proxy(NOW, &limits());
+    let mut connection = Connection::behind_proxy(NOW);
     let (mut input, mut out) = (Input::new(&mut bytes), Vec::new());
     let mut inflater = Inflater::default();
     let event = connection.receive(&mut input, NOW, &limits(), &mut inflater, &mut out);
