@@ -17,6 +17,7 @@ mod handshake;
 mod health;
 mod hostile;
 mod http;
+mod limits;
 mod pages;
 mod proxies;
 mod review;

@@ -40,7 +40,8 @@ pub struct Limits {
     /// Bytes of all frames of a message and of the control frames between them, headers counted;
     /// beyond it the connection is closed with 1009.
     pub chain_size: usize,
-    /// Bytes of payload of a frame; beyond it the connection is closed with 1009.
+    /// Bytes of payload of a frame; beyond it the connection is closed with 1009. As much as
+    /// `message_size` means no limit of its own: a compressed message may be a little longer.
     pub frame_size: usize,
     /// Frames of a message; beyond it the connection is closed with 1009.
     pub fragment_c: usize,

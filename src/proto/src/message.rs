@@ -91,21 +91,31 @@ pub(crate) struct Size {
     /// Bytes of all its frames, and of control frames between them, with their headers.
     chain: usize,
     is_compressed: bool,
+    /// Its frames; control frames between them do not count.
+    fragment_c: usize,
 }
 
 impl Size {
     /// Counts a frame of the message whose header has come in.
     #[inline]
     pub(crate) fn add_data(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
+        let len = header.payload_len;
+        if len > limits.frame_size as u64 && limits.frame_size < limits.message_size {
+            return Err(Violation::too_big("a frame is larger than the limit"));
+        }
+        if self.fragment_c >= limits.fragment_c {
+            return Err(Violation::too_big("a message has more frames than the limit"));
+        }
         self.is_compressed |= header.is_compressed;
         // What does not compress becomes longer by some bytes in a thousand; the limit of the
         // message is that of what it inflates to.
         let most = if self.is_compressed { limits.chain_size } else { limits.message_size };
         let room = most.saturating_sub(self.payload);
-        if header.payload_len > room as u64 {
+        if len > room as u64 {
             return Err(Violation::too_big("a message is larger than the limit"));
         }
-        self.payload += header.payload_len as usize;
+        self.payload += len as usize;
+        self.fragment_c += 1;
         self.add_frame(header, limits)
     }
 
@@ -302,9 +312,8 @@ mod tests {
         assert!(growths <= 12, "{growths} growths");
     }
 
-    #[test]
-    fn sizes_are_limits_inclusive() {
-        let limits = Limits {
+    fn limits() -> Limits {
+        Limits {
             head_size: 0,
             header_c: 0,
             message_size: 100,
@@ -315,7 +324,12 @@ mod tests {
             fragment_c: 10,
             ping_wait: None,
             pong_wait: Duration::ZERO,
-        };
+        }
+    }
+
+    #[test]
+    fn sizes_are_limits_inclusive() {
+        let limits = limits();
         let mut size = Size::default();
         assert!(size.add_data(&header(101), &limits).is_err());
         assert!(size.add_data(&header(60), &limits).is_ok()); // chain: 68
@@ -323,6 +337,19 @@ mod tests {
         assert!(size.add_frame(&header(44), &limits).is_ok()); // chain: 120
         assert!(size.add_data(&header(0), &limits).is_err());
         assert!(Size::default().add_data(&header(u64::MAX >> 1), &limits).is_err());
+    }
+
+    #[test]
+    fn frames_have_a_limit_of_size_and_one_of_number() {
+        let limits = Limits { message_size: 1000, chain_size: 2000, frame_size: 50, ..limits() };
+        assert!(Size::default().add_data(&header(51), &limits).is_err());
+        let mut size = Size::default();
+        for _ in 0..10 {
+            assert!(size.add_data(&header(50), &limits).is_ok());
+            assert!(size.add_frame(&header(125), &limits).is_ok());
+        }
+        assert!(size.add_data(&header(0), &limits).is_err());
+        assert!(size.add_frame(&header(0), &limits).is_ok());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) fn limits([head_size, header_c, message_size, chain_size]: [usize; 4]
         message_size,
         chain_size,
         frame_size: message_size,
-        fragment_c: 1000,
+        fragment_c: usize::MAX, // which the model does not know
         head_wait: HEAD_WAIT,
         close_wait: CLOSE_WAIT,
         ping_wait: None,

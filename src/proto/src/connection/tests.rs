@@ -6,6 +6,7 @@ mod cuts;
 mod heads;
 mod preamble;
 mod silence;
+mod sizes;
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn limits() -> Limits {
         head_wait: Duration::from_secs(10),
         close_wait: Duration::from_secs(30),
         frame_size: 70_000,
-        fragment_c: 1000,
+        fragment_c: 20_000,
         ping_wait: Some(Duration::from_secs(60)),
         pong_wait: Duration::from_secs(5),
     }

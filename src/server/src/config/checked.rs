@@ -199,6 +199,15 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
         );
         findings.error(&root.key("max_ws_frame_chain_size"), what, &hint);
     }
+    if limits.max_ws_frame_size > msg {
+        let what = format!(
+            "`max_ws_frame_size` ({}) is never reached: no frame is larger than its message, and \
+             `max_ws_msg_size` is {msg}",
+            limits.max_ws_frame_size
+        );
+        let hint = format!("write less than {msg}, or leave it out");
+        findings.warn(&root.key(keys::MAX_WS_FRAME_SIZE.key), what, &hint);
+    }
     for (key, size) in [
         (keys::INBOUND_RING_BUF_SIZE.key, limits.inbound_ring_buf_size),
         (keys::OUTBOUND_RING_BUF_SIZE.key, limits.outbound_ring_buf_size),

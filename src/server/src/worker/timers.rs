@@ -38,7 +38,7 @@ const LAST_TICK: u64 = (1 << (DIGIT_BITS * LEVELS as u32)) - 1;
 const FIRST_RESERVE: usize = 32;
 
 /// The reminders of one worker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Timers {
     /// The last tick that has begun, as far as the worker has said.
     now: u64,
@@ -58,12 +58,6 @@ struct Level {
 impl Default for Level {
     fn default() -> Self {
         Self { occupied: 0, buckets: std::array::from_fn(|_| Vec::new()) }
-    }
-}
-
-impl Default for Timers {
-    fn default() -> Self {
-        Self { now: 0, levels: Default::default(), due: Vec::new() }
     }
 }
 
