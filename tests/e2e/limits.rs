@@ -1,6 +1,8 @@
 //! Limits of what one client may send: frames, their number, messages and bytes per second.
 
-use ringsocket_tests::client::Message;
+use std::time::Duration;
+
+use ringsocket_tests::client::{Client, Message};
 use ringsocket_tests::daemon::{Builder, Daemon};
 use ringsocket_tests::frame::{Frame, opcode};
 
@@ -30,5 +32,81 @@ fn rfc6455_10_4_frames_over_their_limits_are_1009() {
         client.send(frame).unwrap();
     }
     assert_eq!(client.expect_close(1009), "a message has more frames than the limit");
+    drop((large, client));
+    daemon.stop_well();
+}
+
+/// Sends frames until the connection is closed, and gives the reason in the Close frame.
+fn flood(client: &mut Client, frame: &Frame<'_>, count: usize) -> String {
+    // The end may come while this is being sent.
+    let _ = client.send_raw(&frame.to_bytes().repeat(count));
+    for _ in 0..count {
+        match client.receive().expect("a Close frame before the end") {
+            Message::Text(_) | Message::Binary(_) | Message::Pong(_) => {}
+            Message::Close(1008, reason) => return reason,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("{count} frames were answered");
+}
+
+#[test]
+fn messages_and_control_frames_of_each_kind_have_a_rate() {
+    let daemon = echo(r#""max_ws_msg_rate": 100"#);
+    let kinds =
+        [(opcode::TEXT, "x"), (opcode::BINARY, ""), (opcode::PING, ""), (opcode::PONG, "x")];
+    for (kind, payload) in kinds {
+        let mut client = daemon.connect("/echo");
+        // A second's worth at once is no flood.
+        let frame = Frame::new(opcode::TEXT, b"burst");
+        client.send_raw(&frame.to_bytes().repeat(100)).unwrap();
+        (0..100).for_each(|_| client.expect_text("burst"));
+        let reason = flood(&mut client, &Frame::new(kind, payload.as_bytes()), 1000);
+        assert_eq!(reason, "you send too many messages", "opcode {kind}");
+        client.expect_end().unwrap();
+    }
+    daemon.wait_log("closed with 1008: you send too many messages");
+    daemon.stop_well();
+}
+
+#[test]
+fn bytes_have_a_rate_and_the_app_hears_of_the_end() {
+    let config = r#"{ "log_level": "info", "max_ws_byte_rate": 20000 }"#;
+    let daemon = Builder::new().app("witness").config(config).start();
+    let mut witness = daemon.connect("/witness");
+    let mut client = daemon.connect("/witness");
+    let reason = flood(&mut client, &Frame::new(opcode::BINARY, &[1; 1000]), 100);
+    assert_eq!(reason, "you send too many bytes");
+    client.expect_end().unwrap();
+    drop(client);
+    daemon.wait_log("closed with 1008: you send too many bytes");
+    witness.text("report").unwrap();
+    let report = witness.receive_text();
+    assert!(report.contains("1008 you send too many bytes"), "{report}");
+    witness.close_cleanly();
+    daemon.stop_well();
+}
+
+#[test]
+fn who_keeps_to_the_rate_is_not_closed_for_what_nobody_read() {
+    // 320 messages in four seconds: the app sleeps and its ring is full, so that they are read all
+    // at once.
+    let config = r#"{ "worker_c": 1, "inbound_ring_buf_size": 65536, "max_ws_byte_rate": 500000,
+        "max_ws_msg_rate": 100 }"#;
+    let daemon = Builder::new().app("faulty").config(config).start();
+    let mut slow = daemon.connect("/faulty");
+    let mut steady = daemon.connect("/faulty");
+    let mut filler: Vec<_> = (0..40).map(|_| daemon.connect("/faulty")).collect();
+    slow.text("slow 5000").unwrap();
+    daemon.wait_log("going to sleep");
+    let block = Frame::new(opcode::BINARY, &[1; 10_000]).to_bytes();
+    filler.iter_mut().for_each(|client| client.send_raw(&block).unwrap());
+    for _ in 0..80 {
+        (0..4).for_each(|_| steady.text("x").unwrap());
+        std::thread::sleep(Duration::from_millis(50)); // the pace of this client
+    }
+    (0..320).for_each(|_| steady.expect_text("x"));
+    drop((slow, filler));
+    steady.close_cleanly();
     daemon.stop_well();
 }

@@ -144,6 +144,7 @@ fn clients_of_an_app_that_is_busy_are_not_silent() {
         }
     }
     assert!(!daemon.log().contains("closed with"), "{}", daemon.log());
+    drop((slow, quiet, filler, other));
     daemon.stop_well();
 }
 
@@ -189,6 +190,7 @@ fn a_client_that_is_not_read_while_it_takes_nothing_is_not_silent() {
         client.expect_binary(&bytes);
     }
     assert!(!daemon.log().contains("closed with"), "{}", daemon.log());
+    drop(client);
     daemon.stop_well();
 }
 
@@ -209,5 +211,6 @@ fn answers_that_came_while_the_daemon_did_not_run_count() {
         }
     }
     assert!(!daemon.log().contains("closed with"), "{}", daemon.log());
+    drop(clients);
     daemon.stop_well();
 }

@@ -13,6 +13,7 @@ use ringsocket::host::outlets::{Outlet, Outlets};
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
 use ringsocket::worker::addresses::Addresses;
+use ringsocket::worker::allowance::Rates;
 use ringsocket::worker::press::Compression;
 use ringsocket::worker::to_app::ToApp;
 use ringsocket::worker::{Counters, Policy, Shared, Worker};
@@ -149,6 +150,7 @@ fn policy(scenario: Scenario) -> Policy {
             ping_wait: Some(silence),
             pong_wait: silence,
         },
+        rates: Rates::default(),
         // Good clients must not be given up for reading slowly: enough for what they have under way.
         max_backpressure: if scenario.has_bad_clients() { 600_000 } else { 4_000_000 },
         partial_budget: 1_000_000,

@@ -102,6 +102,8 @@ pub enum Event<'a> {
         /// Its bytes; UTF-8 if it is text.
         payload: Payload<'a>,
     },
+    /// A ping (RFC 6455 section 5.5.2); its pong is in `out`, unless we have sent a Close frame.
+    Ping(&'a [u8]),
     /// A pong (RFC 6455 section 5.5.3), asked for or not.
     Pong(&'a [u8]),
     /// The peer's Close frame; the answer, if one is due, is in `out`. The last event.
@@ -399,6 +401,12 @@ impl Connection {
             Some(UnderWay::Head(head)) => head.held(),
             Some(UnderWay::Frames(frames)) => frames.held(),
         }
+    }
+
+    /// Fails an open connection (RFC 6455 section 7.1.7) whose peer breaks a limit that the caller
+    /// keeps: as if [`Event::Violation`] had been yielded.
+    pub fn fail_with(&mut self, code: CloseCode, why: &'static str, out: &mut Vec<u8>) {
+        self.fail(Violation { code, why }, out);
     }
 
     /// Fails the connection (RFC 6455 section 7.1.7).

@@ -4,12 +4,13 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `origin` (where they come from), `addresses` (limits
 //! per address), `read`, `request` and `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and
-//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `silence`,
-//! `counters`.
+//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `silence` and
+//! `allowance` (limits of time and pace), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
 pub mod addresses;
+pub mod allowance;
 pub mod backlog;
 pub mod counters;
 mod deliver;
@@ -38,6 +39,7 @@ use ringsocket_proto::{Limits, Millis, Response};
 use ringsocket_ring::Consumer;
 
 use self::addresses::Addresses;
+use self::allowance::Rates;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
@@ -96,6 +98,8 @@ impl Shared {
 pub struct Policy {
     /// Those that the protocol keeps.
     pub protocol: Limits,
+    /// What one connection may send per second.
+    pub rates: Rates,
     /// Bytes that may wait for one peer to take them before it is closed with 1013. A single
     /// message that is larger may wait alone.
     pub max_backpressure: usize,

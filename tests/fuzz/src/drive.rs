@@ -51,6 +51,8 @@ pub(crate) enum Seen {
     /// A request, and what it was answered with.
     Request(String),
     Message(Kind, Vec<u8>),
+    /// Whose payload is in the pong.
+    Ping,
     Pong(Vec<u8>),
     Closed(Option<u16>, String),
     Violation(u16, &'static str),
@@ -242,6 +244,10 @@ impl<'s> Caller<'s> {
                 }
                 Seen::Message(kind, payload.into_vec())
             }
+            Event::Ping(payload) => {
+                assert!(payload.len() <= 125);
+                Seen::Ping
+            }
             Event::Pong(payload) => {
                 assert!(payload.len() <= 125);
                 Seen::Pong(payload.to_vec())
@@ -267,7 +273,11 @@ impl<'s> Caller<'s> {
     }
 
     fn expire(&mut self) {
-        assert_eq!(self.connection.expire(self.now, self.limits, &mut self.out), None, "before its time");
+        assert_eq!(
+            self.connection.expire(self.now, self.limits, &mut self.out),
+            None,
+            "before its time"
+        );
         self.now = self.now + HEAD_WAIT.max(CLOSE_WAIT);
         if let Some(expired) = self.connection.expire(self.now, self.limits, &mut self.out) {
             self.seen.push(Seen::Expired(expired));
@@ -285,6 +295,6 @@ impl<'s> Caller<'s> {
 fn is_last(seen: &Seen) -> bool {
     match seen {
         Seen::Closed(..) | Seen::Violation(..) | Seen::BadRequest(..) | Seen::Expired(_) => true,
-        Seen::Request(_) | Seen::Message(..) | Seen::Pong(_) => false,
+        Seen::Request(_) | Seen::Message(..) | Seen::Ping | Seen::Pong(_) => false,
     }
 }

@@ -68,13 +68,15 @@ fn came_of(outcome: &Outcome) -> (Vec<Effect>, Vec<Effect>) {
         wire::Frame::Pong(payload) => Effect::SendPong(payload.to_vec()),
         wire::Frame::Close(code) => Effect::SendClose(code),
     });
-    let seen = outcome.seen.iter().map(|seen| match seen {
+    let seen = outcome.seen.iter().filter(|seen| **seen != Seen::Ping).map(|seen| match seen {
         Seen::Message(kind, payload) => Effect::Message(*kind, payload.clone()),
         Seen::Pong(payload) => Effect::Pong(payload.clone()),
         Seen::Closed(code, reason) => Effect::Closed(*code, reason.clone().into_bytes()),
         Seen::Violation(code, _) => Effect::Violation(*code),
         Seen::Expired(_) => Effect::Expired,
-        Seen::Request(_) | Seen::BadRequest(..) => panic!("{seen:?} on an open connection"),
+        Seen::Ping | Seen::Request(_) | Seen::BadRequest(..) => {
+            panic!("{seen:?} on an open connection")
+        }
     });
     (sent.collect(), seen.collect())
 }

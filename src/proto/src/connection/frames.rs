@@ -55,9 +55,9 @@ enum Step<'b> {
     Message(Kind, Payload<'b>),
     /// A message that is to be inflated.
     Compressed(Kind, Payload<'b>),
-    /// A pong or a Close frame that lay in the input whole.
+    /// A control frame that lay in the input whole.
     Control(Opcode, &'b [u8]),
-    /// A pong or a Close frame that lies in [`Partial::Yielded`].
+    /// A control frame that lies in [`Partial::Yielded`].
     Kept,
 }
 
@@ -121,7 +121,7 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         loop {
-            match self.step(input, limits, out) {
+            match self.step(input, limits) {
                 Ok(Step::Next) => {}
                 Ok(Step::NeedMore) => return None,
                 Ok(Step::Message(kind, payload)) => {
@@ -184,16 +184,10 @@ impl Connection {
         self.tidy();
     }
 
-    fn step<'b>(
-        &mut self,
-        input: &mut Input<'b>,
-        limits: &Limits,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<'b>, Violation> {
-        let phase = self.phase;
-        let Some(frames) = self.frames() else { return self.begin_frame(input, limits, out) };
+    fn step<'b>(&mut self, input: &mut Input<'b>, limits: &Limits) -> Result<Step<'b>, Violation> {
+        let Some(frames) = self.frames() else { return self.begin_frame(input, limits) };
         match &mut frames.frame {
-            Partial::None | Partial::Header { .. } => self.begin_frame(input, limits, out),
+            Partial::None | Partial::Header { .. } => self.begin_frame(input, limits),
             Partial::Yielded(_) => {
                 self.end_frame();
                 Ok(Step::Next)
@@ -224,11 +218,6 @@ impl Connection {
                 if !frame.feed(input.take_up_to(frame.remaining())) {
                     return Ok(Step::NeedMore);
                 }
-                if frame.opcode == Opcode::Ping {
-                    answer_ping(phase, frame.payload(), out);
-                    self.end_frame();
-                    return Ok(Step::Next);
-                }
                 if let Partial::Control(frame) = std::mem::take(&mut frames.frame) {
                     frames.frame = Partial::Yielded(frame);
                 }
@@ -242,11 +231,10 @@ impl Connection {
         &mut self,
         input: &mut Input<'b>,
         limits: &Limits,
-        out: &mut Vec<u8>,
     ) -> Result<Step<'b>, Violation> {
         let Some(header) = self.read_header(input)? else { return Ok(Step::NeedMore) };
         if header.opcode.is_control() {
-            return self.begin_control(&header, input, limits, out);
+            return self.begin_control(&header, input, limits);
         }
         if self.phase == Phase::Closing {
             // RFC 6455 section 1.4: data that come after our Close frame are discarded.
@@ -283,7 +271,6 @@ impl Connection {
         header: &Header,
         input: &mut Input<'b>,
         limits: &Limits,
-        out: &mut Vec<u8>,
     ) -> Result<Step<'b>, Violation> {
         // RFC 6455 section 5.4: control frames may lie between fragments. There they count, so
         // that no message lasts for ever; but the end is always welcome.
@@ -297,10 +284,6 @@ impl Connection {
         }
         let payload = input.take(header.payload_len as usize);
         mask::apply(header.key, payload);
-        if header.opcode == Opcode::Ping {
-            answer_ping(self.phase, payload, out);
-            return Ok(Step::Next);
-        }
         Ok(Step::Control(header.opcode, payload))
     }
 
@@ -336,7 +319,7 @@ impl Connection {
         Ok(header)
     }
 
-    /// A pong or a Close frame that came in pieces is complete.
+    /// A control frame that came in pieces is complete.
     fn answer_kept(&mut self, out: &mut Vec<u8>) -> Option<Event<'_>> {
         match self.under_way.as_deref() {
             Some(UnderWay::Frames(Frames { frame: Partial::Yielded(frame), .. })) => {
@@ -355,15 +338,9 @@ fn whole_payload<'b>(header: &Header, input: &mut Input<'b>) -> &'b [u8] {
     payload
 }
 
-/// RFC 6455 section 5.5.3: a pong with the same payload; none after our Close frame.
-fn answer_ping(phase: Phase, payload: &[u8], out: &mut Vec<u8>) {
-    if phase == Phase::Open {
-        frame::write_control(Opcode::Pong, payload, out);
-    }
-}
-
-/// What a pong or a Close frame with this payload means. RFC 6455 section 5.5.1: a Close frame is
-/// answered by one with the same code, unless ours was first.
+/// What a control frame with this payload means. RFC 6455 section 5.5.3: a ping is answered by a
+/// pong with the same payload, and section 5.5.1: a Close frame by one with the same code, unless
+/// ours was first.
 fn answer_control<'x>(
     phase: &mut Phase,
     opcode: Opcode,
@@ -372,6 +349,12 @@ fn answer_control<'x>(
 ) -> Event<'x> {
     if opcode == Opcode::Pong {
         return Event::Pong(payload);
+    }
+    if opcode == Opcode::Ping {
+        if *phase == Phase::Open {
+            frame::write_control(Opcode::Pong, payload, out);
+        }
+        return Event::Ping(payload);
     }
     let was_open = std::mem::replace(phase, Phase::Finished) == Phase::Open;
     let (answer, event) = match close::parse(payload) {

@@ -58,6 +58,8 @@ struct Caller {
     inflater: Inflater,
     /// What it agrees to.
     deflate: Option<Agreement>,
+    /// Pings that were yielded.
+    pings: Vec<Vec<u8>>,
     /// How many messages were borrowed from the input.
     borrowed: usize,
 }
@@ -66,8 +68,8 @@ impl Caller {
     fn new() -> Self {
         let limits = limits();
         let connection = Connection::new(NOW);
-        let (seen, out, inflater) = Default::default();
-        Self { connection, limits, seen, out, inflater, deflate: None, borrowed: 0 }
+        let (seen, out, inflater, pings) = Default::default();
+        Self { connection, limits, seen, out, inflater, deflate: None, pings, borrowed: 0 }
     }
 
     /// A caller whose connection is open.
@@ -99,7 +101,12 @@ impl Caller {
 
     fn next(&mut self, now: Millis, input: &mut Input<'_>) -> Option<Seen> {
         let out = &mut self.out;
-        let event = self.connection.receive(input, now, &self.limits, &mut self.inflater, out)?;
+        let (limits, inflater) = (&self.limits, &mut self.inflater);
+        let mut event = self.connection.receive(input, now, limits, inflater, out)?;
+        while let Event::Ping(payload) = event {
+            self.pings.push(payload.to_vec());
+            event = self.connection.receive(input, now, limits, inflater, out)?;
+        }
         Some(match event {
             Event::Proxied(source) => Seen::Proxied(source),
             Event::BadPreamble { why } => Seen::BadPreamble(why),
@@ -114,6 +121,7 @@ impl Caller {
                 self.borrowed += usize::from(matches!(payload, Payload::Borrowed(_)));
                 Seen::Message(kind, payload.into_vec())
             }
+            Event::Ping(_) => unreachable!("taken above"),
             Event::Pong(payload) => Seen::Pong(payload.to_vec()),
             Event::Closed { code, reason } => {
                 Seen::Closed(code.map(CloseCode::get), reason.to_owned())
@@ -306,6 +314,12 @@ fn rfc6455_5_5_2_pings_are_answered_in_order_and_between_fragments() {
     caller.feed(&frames);
     assert_eq!(caller.seen, [text("ab")]);
     assert_eq!(caller.out, b"\x8a\x011\x8a\x012\x8a\x013");
+    assert_eq!(caller.pings, [b"1", b"2", b"3"]);
+    // After our Close they are yielded, but not answered.
+    caller.close(CloseCode::NORMAL, "");
+    caller.out.clear();
+    caller.feed(&frames[..7]);
+    assert_eq!((caller.pings.len(), caller.out.len()), (4, 0));
 }
 
 #[test]
@@ -321,7 +335,7 @@ fn one_receive_answers_with_no_more_than_its_input() {
     let mut caller = Caller::open();
     let flood = whole(Opcode::Ping, b"").repeat(10_000);
     caller.feed(&flood);
-    assert_eq!(caller.out.len(), 20_000);
+    assert_eq!((caller.out.len(), caller.pings.len()), (20_000, 10_000));
     assert!(caller.out.len() <= flood.len());
 }
 

@@ -26,6 +26,7 @@ use crate::sys::eventfd::EventFd;
 use crate::systemd::sockets::{Listener, LocalAddr};
 use crate::waker::Waker;
 use crate::worker::addresses::Addresses;
+use crate::worker::allowance::Rates;
 use crate::worker::net::{Kernel, Listening};
 use crate::worker::press::Compression;
 use crate::worker::to_app::ToApp;
@@ -153,6 +154,7 @@ fn policy(config: &Config) -> Policy {
             ping_wait: waits.ping,
             pong_wait: waits.pong,
         },
+        rates: Rates { messages: limits.max_ws_msg_rate, bytes: limits.max_ws_byte_rate },
         max_backpressure: limits.max_backpressure,
         partial_budget: limits.partial_budget,
         write_stall: waits.write_stall,

@@ -27,6 +27,9 @@ pub struct Counters {
     pub violations: AtomicUsize,
     /// Connections closed because the peer took too little, too slowly.
     pub too_slow: AtomicUsize,
+    /// Connections closed because the peer sent too many messages or bytes in a second; they count
+    /// as violations, too.
+    pub too_fast: AtomicUsize,
     /// Pings sent to silent peers.
     pub pings: AtomicUsize,
     /// Connections closed because the peer did not answer a ping.
@@ -60,7 +63,7 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 12] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 13] {
         let Self {
             connections,
             accepted,
@@ -70,6 +73,7 @@ impl Counters {
             refused,
             violations,
             too_slow,
+            too_fast,
             pings,
             unanswered,
             takeovers,
@@ -84,6 +88,7 @@ impl Counters {
             ("too slow", too_slow, Told::InStatus),
             ("crowded", crowded, Told::InStatus),
             ("unproxied", unproxied, Told::InStatus),
+            ("too fast", too_fast, Told::InStatus),
             ("pings", pings, Told::InLine),
             ("unanswered", unanswered, Told::InLine),
             ("contexts kept", takeovers, Told::InLine),
@@ -132,7 +137,7 @@ mod tests {
         count(&workers[1].refused);
         uncount(&workers[0].connections);
         let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
-            crowded 0, unproxied 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
+            crowded 0, unproxied 0, too fast 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");
         assert_eq!(line(&[]), "");

@@ -6,6 +6,7 @@
 use ringsocket_proto::{Connection, Kind, Limits, Millis, Phase};
 
 use super::addresses::Ticket;
+use super::allowance::Allowance;
 use super::backlog::Backlog;
 use super::gather::Chain;
 use super::net::Accepted;
@@ -42,6 +43,8 @@ pub struct Peer<S> {
     pub deadline: Option<Millis>,
     /// When the earliest reminder that is set for it comes.
     pub reminder: Option<Millis>,
+    /// How fast it may send; `None` before the upgrade, or if that is not limited.
+    pub allowance: Option<Box<Allowance>>,
     /// Buffers and debts; only while there are some.
     pub under_way: Option<Box<UnderWay>>,
 }
@@ -136,6 +139,7 @@ impl<S> Peer<S> {
             exception: 0,
             deadline: None,
             reminder: None,
+            allowance: None,
             under_way: None,
         }
     }

@@ -92,6 +92,11 @@ impl<N: Net> Worker<N> {
         match self.hindrance(slot) {
             None => true,
             Some(hindrance) => {
+                if let Some(allowance) =
+                    self.peers.get_mut(slot).and_then(|peer| peer.allowance.as_mut())
+                {
+                    allowance.hold(self.now);
+                }
                 if hindrance == Hindrance::App {
                     self.wait_for_app(slot);
                 }
@@ -141,6 +146,7 @@ impl<N: Net> Worker<N> {
             }
             Ok(count) => {
                 peer.flags.readable = count == self.receive_buffer.len() || peer.flags.hangup;
+                self.count_bytes(token.slot, count);
                 let mut buffer = std::mem::take(&mut self.receive_buffer);
                 self.digest(token.slot, &mut buffer[..count]);
                 self.receive_buffer = buffer;
@@ -261,6 +267,17 @@ impl<N: Net> Worker<N> {
         let Some(event) = peer.connection.receive(input, self.now, limits, inflater, out) else {
             return Step::NeedMore;
         };
+        if let Some(allowance) = &mut peer.allowance {
+            let counts = matches!(event, Event::Message { .. } | Event::Ping(_) | Event::Pong(_));
+            if counts && !allowance.take_message(self.now) {
+                drop(event);
+                let (code, why) = (CloseCode::POLICY, "you send too many messages");
+                peer.allowance = None;
+                peer.connection.fail_with(code, why, out);
+                count(&self.shared.counters[usize::from(self.index)].too_fast);
+                return Step::Violation(code.get(), why);
+            }
+        }
         match event {
             Event::Message { kind, payload } => {
                 let to_app = &mut self.to_apps[usize::from(peer.app)];
@@ -269,7 +286,7 @@ impl<N: Net> Worker<N> {
                     Err(Congested(payload)) => Step::Owe(Owed::Message(kind, payload.into_vec())),
                 }
             }
-            Event::Pong(_) => Step::Next,
+            Event::Ping(_) | Event::Pong(_) => Step::Next,
             Event::Closed { code, reason } => {
                 Step::Closed(code.unwrap_or(CloseCode::NO_STATUS).get(), reason.to_owned())
             }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use ringsocket_proto::deflate::Agreement;
 use ringsocket_proto::{Request, http, response, upgrade};
 
+use super::allowance::Allowance;
 use super::net::Net;
 use super::peer::{Owed, Stage};
 use super::read::Step;
@@ -88,6 +89,7 @@ impl<N: Net> Worker<N> {
         match reply {
             Reply::Accept { app, endpoint, deflate } => {
                 peer.connection.accept(deflate, self.now);
+                peer.allowance = Allowance::new(&self.shared.policy.rates, self.now);
                 if peer.connection.takes_over() {
                     count(&self.shared.counters[usize::from(self.index)].takeovers);
                 }

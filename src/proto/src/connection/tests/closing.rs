@@ -88,6 +88,16 @@ fn rfc6455_7_1_7_a_violation_after_our_close_sends_none() {
 }
 
 #[test]
+fn a_caller_fails_a_connection_as_a_violation_does() {
+    let mut caller = Caller::open();
+    caller.feed(&part(Opcode::Text, b"begun"));
+    caller.connection.fail_with(CloseCode::POLICY, "too many", &mut caller.out);
+    assert_eq!(caller.out, b"\x88\x0a\x03\xf0too many");
+    assert_eq!(caller.connection.phase(), Phase::Finished);
+    assert!(caller.connection.is_idle_on_heap());
+}
+
+#[test]
 fn what_comes_after_the_end_is_forgotten() {
     let mut caller = Caller::open();
     caller.violation(&[0xff]);

@@ -1,0 +1,226 @@
+//! How fast one peer may send: messages and bytes per second, each with a burst of one second's
+//! worth. Who sends more is closed with 1008.
+//!
+//! Not for: what one message may be (the protocol's limits), or what the peers of one address may
+//! do together.
+//!
+//! Token buckets, whose contents are whole numbers of thousandths, so that nothing is rounded. A
+//! peer that is not read for a while is owed that time in full: what it sent at its own pace waits
+//! in the kernel meanwhile, and then comes all at once.
+
+use std::num::NonZeroU64;
+
+use ringsocket_proto::{CloseCode, Millis};
+
+use super::net::Net;
+use super::{Worker, count};
+
+/// What one connection may send per second; `None`: as much as comes.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Rates {
+    /// Messages, pings and pongs.
+    pub messages: Option<NonZeroU64>,
+    /// Bytes, as they come from the socket.
+    pub bytes: Option<NonZeroU64>,
+}
+
+/// What a peer may still send. Only peers that have a limit have one.
+#[derive(Debug)]
+pub struct Allowance {
+    messages: Option<Bucket>,
+    bytes: Option<Bucket>,
+    /// Since when the peer is not read, although something may have come.
+    held_since: Option<Millis>,
+}
+
+impl Allowance {
+    /// That of a new connection; `None` if nothing is limited.
+    pub fn new(rates: &Rates, now: Millis) -> Option<Box<Self>> {
+        if rates.messages.is_none() && rates.bytes.is_none() {
+            return None;
+        }
+        let bucket = |rate| Bucket::new(rate, now);
+        let (messages, bytes) = (rates.messages.map(bucket), rates.bytes.map(bucket));
+        Some(Box::new(Self { messages, bytes, held_since: None }))
+    }
+
+    /// The peer is not to be read from `now` on until something is taken again.
+    pub fn hold(&mut self, now: Millis) {
+        self.held_since.get_or_insert(now);
+    }
+
+    /// Counts one message or control frame. False if it is one too many.
+    pub fn take_message(&mut self, now: Millis) -> bool {
+        self.release(now);
+        self.messages.as_mut().is_none_or(|bucket| bucket.take(1, now))
+    }
+
+    /// Counts bytes. False if they are too many.
+    pub fn take_bytes(&mut self, count: usize, now: Millis) -> bool {
+        self.release(now);
+        self.bytes.as_mut().is_none_or(|bucket| bucket.take(count as u64, now))
+    }
+
+    /// The peer is read again.
+    fn release(&mut self, now: Millis) {
+        if let Some(since) = self.held_since.take() {
+            for bucket in self.messages.iter_mut().chain(&mut self.bytes) {
+                bucket.repay(since, now);
+            }
+        }
+    }
+}
+
+/// A token bucket.
+#[derive(Debug)]
+struct Bucket {
+    /// Tokens per second, which is also how many it holds; thousandths per millisecond.
+    rate: u64,
+    /// Thousandths of tokens.
+    left: u64,
+    /// When `left` was right.
+    at: Millis,
+}
+
+impl Bucket {
+    fn new(rate: NonZeroU64, at: Millis) -> Self {
+        Self { rate: rate.get(), left: rate.get().saturating_mul(1000), at }
+    }
+
+    fn take(&mut self, tokens: u64, now: Millis) -> bool {
+        self.refill(now);
+        let left = self.left.checked_sub(tokens.saturating_mul(1000));
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+
+    /// Adds what has come since, up to what the bucket holds. What was repaid beyond that stays.
+    fn refill(&mut self, now: Millis) {
+        let full = self.rate.saturating_mul(1000);
+        self.left = self.left.max(full.min(self.left.saturating_add(self.grown(now))));
+        self.at = self.at.max(now);
+    }
+
+    /// Adds all of what has come since `since`, whatever the bucket holds.
+    fn repay(&mut self, since: Millis, now: Millis) {
+        self.refill(since);
+        self.left = self.left.saturating_add(self.grown(now));
+        self.at = self.at.max(now);
+    }
+
+    fn grown(&self, now: Millis) -> u64 {
+        self.rate.saturating_mul(now.0.saturating_sub(self.at.0))
+    }
+}
+
+impl<N: Net> Worker<N> {
+    /// Counts bytes received from a peer. If they are too many, the connection fails.
+    pub(super) fn count_bytes(&mut self, slot: u32, received: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let Some(allowance) = &mut peer.allowance else { return };
+        if allowance.take_bytes(received, self.now) {
+            return;
+        }
+        peer.allowance = None;
+        count(&self.shared.counters[usize::from(self.index)].too_fast);
+        let (code, why) = (CloseCode::POLICY, "you send too many bytes");
+        let start = self.gather.scratch.len();
+        peer.connection.fail_with(code, why, &mut self.gather.scratch);
+        self.gather.push_scratch(slot, &mut peer.chain, start);
+        self.note_violation(slot, code.get(), why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn allowance(messages: u64, bytes: u64) -> Box<Allowance> {
+        let rates = Rates { messages: NonZeroU64::new(messages), bytes: NonZeroU64::new(bytes) };
+        Allowance::new(&rates, Millis(0)).expect("something is limited")
+    }
+
+    fn messages(allowance: &mut Allowance, now: u64) -> usize {
+        (0..1_000_000).take_while(|_| allowance.take_message(Millis(now))).count()
+    }
+
+    #[test]
+    fn who_has_no_limit_has_no_allowance() {
+        assert!(Allowance::new(&Rates::default(), Millis(0)).is_none());
+        let mut bytes_only = allowance(0, 1);
+        assert!((0..1000).all(|_| bytes_only.take_message(Millis(0))));
+        let mut messages_only = allowance(1, 0);
+        assert!(messages_only.take_bytes(usize::MAX, Millis(0)));
+    }
+
+    #[test]
+    fn a_burst_is_one_seconds_worth_and_comes_back_evenly() {
+        let mut allowance = allowance(10, 1000);
+        assert_eq!(messages(&mut allowance, 0), 10);
+        assert_eq!(messages(&mut allowance, 99), 0);
+        assert_eq!(messages(&mut allowance, 100), 1);
+        assert_eq!(messages(&mut allowance, 600), 5);
+        assert_eq!(messages(&mut allowance, 1_000_000), 10);
+        assert!(allowance.take_bytes(1000, Millis(1_000_000)));
+        assert!(!allowance.take_bytes(1, Millis(1_000_000)));
+        assert!(allowance.take_bytes(1, Millis(1_000_001)));
+    }
+
+    #[test]
+    fn what_is_refused_costs_nothing() {
+        let mut allowance = allowance(1, 1000);
+        assert!(!allowance.take_bytes(1001, Millis(0)));
+        assert!(allowance.take_bytes(1000, Millis(0)));
+    }
+
+    #[test]
+    fn time_in_which_nobody_reads_is_owed_in_full() {
+        let mut allowance = allowance(10, 1000);
+        assert_eq!(messages(&mut allowance, 0), 10);
+        allowance.hold(Millis(500));
+        allowance.hold(Millis(9_000)); // it is held already
+        assert!(allowance.take_bytes(1000 + 9_500, Millis(10_000)));
+        assert!(!allowance.take_bytes(1, Millis(10_000)));
+        // 5 of the first half second, 95 of the rest; and later, no less for having waited.
+        assert_eq!(messages(&mut allowance, 10_000), 100);
+        allowance.hold(Millis(10_000));
+        assert!(allowance.take_message(Millis(15_000)));
+        assert_eq!(messages(&mut allowance, 17_000), 49);
+        // Not held, it is owed no more than a second.
+        assert_eq!(messages(&mut allowance, 30_000), 10);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Over any stretch of time no more gets through than one burst and the rate; and who
+        /// keeps to the rate always gets through.
+        #[test]
+        fn no_stretch_of_time_lets_more_through(
+            rate in 1u64..2000,
+            sends in proptest::collection::vec((0u64..3000, 1usize..3000), 1..60),
+        ) {
+            let mut bucket = allowance(0, rate);
+            let (mut now, mut passed) = (0, Vec::new());
+            for (wait, count) in sends {
+                now += wait;
+                if bucket.take_bytes(count, Millis(now)) {
+                    passed.push((now, count as u64));
+                }
+            }
+            for (first, &(begin, _)) in passed.iter().enumerate() {
+                let mut sum = 0;
+                for &(end, count) in &passed[first..] {
+                    sum += count;
+                    prop_assert!(sum * 1000 <= rate * (1000 + end - begin));
+                }
+            }
+            let mut steady = allowance(0, rate);
+            for second in 0..10 {
+                prop_assert!(steady.take_bytes(rate as usize, Millis(second * 1000)));
+            }
+        }
+    }
+}
