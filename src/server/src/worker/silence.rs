@@ -8,7 +8,8 @@
 //! not been listened to nothing can be said, so its silence begins anew.
 //!
 //! Nor is a ping sent to a peer for which bytes wait: it would wait behind them. Such a peer has
-//! `write_stall` to take some, and whenever it does, it has shown that it is there.
+//! `write_stall` to take some, and whenever it does, it has shown that it is there. What the kernel
+//! holds for a peer is not known here: `pong_wait` has to be long enough for that.
 
 use ringsocket_proto::{CloseCode, NO_PONG, Phase};
 
