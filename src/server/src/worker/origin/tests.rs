@@ -99,6 +99,7 @@ fn policy() -> Policy {
             ping_wait: None,
             pong_wait: wait,
         },
+        rates: Default::default(),
         max_backpressure: 1024,
         partial_budget: 4096,
         write_stall: wait,
