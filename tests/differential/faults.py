@@ -22,6 +22,9 @@ class Fault:
     code: int | None = None
     # Whether there is more behind that frame.
     has_more: bool = False
+    # Whether a compressed message had blocks behind a last one, which is no fault (RFC 7692,
+    # section 7.2.3.4).
+    has_late_blocks: bool = False
 
 
 @dataclasses.dataclass
@@ -47,6 +50,12 @@ class _Message:
 
 
 def first_fault(stream: Stream) -> Fault:
+    late: list[bool] = []
+    fault = _first_fault(stream, late)
+    return dataclasses.replace(fault, has_late_blocks=any(late))
+
+
+def _first_fault(stream: Stream, late: list[bool]) -> Fault:
     data, at = stream.data(), 0
     message: _Message | None = None
     while True:
@@ -55,7 +64,7 @@ def first_fault(stream: Stream) -> Fault:
             return Fault("end", at == len(data), message is not None)
         end = header.start + header.size
         payload = masked(data[header.start : end], header.key)
-        rule = header.rule or _rule(header, payload, message, end <= len(data))
+        rule = header.rule or _rule(header, payload, message, end <= len(data), late)
         if rule:
             code = int.from_bytes(payload[:2], "big") or 1005 if rule == "close" else None
             return Fault(rule, end <= len(data), message is not None, code, end < len(data))
@@ -112,9 +121,7 @@ def _first_byte(first: int, has_deflate: bool) -> str | None:
     return None
 
 
-def _rule(
-    header: _Header, payload: bytes, message: _Message | None, is_whole: bool
-) -> str | None:
+def _rule(header, payload: bytes, message: _Message | None, is_whole: bool, late) -> str | None:
     """The rule that the frame breaks by what it is, with its header in order."""
     opcode = header.opcode
     if opcode >= 8:
@@ -128,15 +135,16 @@ def _rule(
         return "message too big"
     whole, is_over = _joined(header, payload, message), is_whole and header.is_final
     if whole.is_compressed:
-        return _compressed(whole) if is_over else None
+        return _compressed(whole, late) if is_over else None
     if whole.opcode != TEXT or _is_text(whole.payload, is_over):
         return None
     return "not UTF-8" if is_over else "not UTF-8 so far"
 
 
-def _compressed(message: _Message) -> str | None:
-    """The rule that a whole compressed message breaks. The last bytes tell whether it ends where a
-    block does: an empty last block, which ends the stream only then."""
+def _compressed(message: _Message, late: list[bool]) -> str | None:
+    """The rule that a whole compressed message breaks; notes blocks behind a last one. What is put
+    at the end tells whether it ends where a block does: an empty last block is the end only then.
+    """
     inflated, rest = b"", message.payload + TAIL + b"\x03\0"
     while rest:
         decompressor = zlib.decompressobj(-15, zdict=inflated[-(1 << 15) :])
@@ -149,6 +157,8 @@ def _compressed(message: _Message) -> str | None:
         if not decompressor.eof:
             return "ends within a block"
         rest = decompressor.unused_data
+        # All but the empty block that ends every message.
+        late.append(len(rest) > 1 + len(TAIL) + 2)
     is_wrong = message.opcode == TEXT and not _is_text(inflated, True)
     return "not UTF-8" if is_wrong else None
 

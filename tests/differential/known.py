@@ -34,6 +34,7 @@ class Known:
     in_message: bool | None = ANY
     # Whether something follows that frame.
     has_more: bool | None = ANY
+    has_late_blocks: bool | None = ANY
 
     def fits(self, fault: Fault, ours: Code, theirs: Code) -> bool:
         is_echo = [code is not None and code == fault.code for code in (ours, theirs)]
@@ -45,6 +46,7 @@ class Known:
             and self.is_whole in (ANY, fault.is_whole)
             and self.in_message in (ANY, fault.in_message)
             and self.has_more in (ANY, fault.has_more)
+            and self.has_late_blocks in (ANY, fault.has_late_blocks)
         )
 
 
@@ -134,6 +136,14 @@ KNOWN = {
         is_whole=True,
         right="RingSocket, by RFC 7692, section 6: it MUST fail the connection",
         reason="websockets does not look at the bit in fragments of a compressed message",
+    ),
+    "compressed messages with blocks behind a last one": Known(
+        rules={"close"},
+        ours=ECHO,
+        theirs={ECHO},
+        has_late_blocks=True,
+        right="RingSocket, by RFC 7692, section 7.2.3.4: others may follow a block with BFINAL set",
+        reason="websockets forgets what is behind it",
     ),
     "compressed messages that break off": Known(
         rules={"ends within a block"},

@@ -192,7 +192,11 @@ fn read_strictly(stream: &[u8], bits: u8) -> Option<Vec<u8>> {
 fn every_window_is_kept_to() {
     // Noise that comes again from three quarters of each window away, less what zlib keeps free of
     // it: within reach of that window and of no smaller one.
-    let far = |bits: u8| noise((3 << bits) / 4 - 40).repeat(2);
+    let mut noise = noise(60_000).into_iter();
+    let far = |bits: u8| {
+        let block: Vec<u8> = noise.by_ref().take((3 << bits) / 4 - 40).collect();
+        block.repeat(2)
+    };
     // The smallest has its use of the zeros.
     let message = [vec![0; 500], (MIN_BITS + 1..=MAX_BITS).flat_map(far).collect()].concat();
     let mut sizes = Vec::new();
