@@ -24,13 +24,12 @@ pub(crate) use offer::choose;
 pub use offer::{Agreed, Agreement, Terms};
 pub use window::Window;
 
-/// What is taken off the end of a compressed message (section 7.2.1): the end of an empty block
-/// that is not compressed.
+/// What is taken off the end of a compressed message (section 7.2.1) and put there again (section
+/// 7.2.2): the end of an empty block that is not compressed.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// What is put there again (section 7.2.2), and an empty last block: a message that ends where a
-/// block ends makes these the end of the stream, and any other does not.
-const END: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
+/// An empty last block.
+const LAST: [u8; 2] = [0x03, 0x00];
 
 /// Last blocks that a message of this many bytes may have. A stream ends with such a block, and a
 /// new one, begun after it, costs as much as hundreds of bytes: a client that ends its streams
@@ -71,10 +70,9 @@ impl Inflater {
         let before = window.as_deref().map_or(&[][..], Window::bytes);
         self.restarts = last_blocks_for(compressed.len());
         restart(&mut self.stream, before, &[])?;
-        let mut is_over = self.feed(compressed, before, limit)?;
-        if !is_over {
-            is_over = self.feed(&END, before, limit)?;
-        }
+        let is_over = self.feed(compressed, before, limit)?
+            || self.feed(&TAIL, before, limit)?
+            || self.is_between_blocks(before, limit)?;
         if !is_over {
             return Err(MALFORMED);
         }
@@ -92,6 +90,13 @@ impl Inflater {
     /// The last message, if it takes a buffer that is too large to keep.
     pub(crate) fn take_large(&mut self) -> Option<Vec<u8>> {
         (self.output.capacity() > KEEP).then(|| std::mem::take(&mut self.output))
+    }
+
+    /// Whether the message ends where a block does. There an empty last block is the end of the
+    /// stream; within a block its bits are something else, or bytes that the client has not sent.
+    fn is_between_blocks(&mut self, before: &[u8], limit: usize) -> Result<bool, Violation> {
+        let len = self.output.len();
+        Ok(self.feed(&LAST, before, limit)? && self.output.len() == len)
     }
 
     /// Inflates all of `input`. True if its end is the end of the stream.

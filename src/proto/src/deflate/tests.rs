@@ -106,6 +106,12 @@ fn what_is_no_whole_stream_is_1007() {
 }
 
 #[test]
+fn rfc7692_7_2_2_what_is_put_at_the_end_is_no_part_of_the_message() {
+    // Ends within a block, of which the bytes put there make a few more: the end among them.
+    assert_eq!(inflated(&[0x7b, 0xbf, 0x7f], 1000), Err(1007));
+}
+
+#[test]
 fn a_bomb_ends_at_the_limit() {
     let mut compressor = Compress::new(Compression::best(), false);
     let zeros = vec![0; 64 << 20];
