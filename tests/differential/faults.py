@@ -142,10 +142,8 @@ def _rule(header, payload: bytes, message: _Message | None, is_whole: bool, late
 
 
 def _compressed(message: _Message, late: list[bool]) -> str | None:
-    """The rule that a whole compressed message breaks; notes blocks behind a last one. What is put
-    at the end tells whether it ends where a block does: an empty last block is the end only then.
-    """
-    inflated, rest = b"", message.payload + TAIL + b"\x03\0"
+    """The rule that a whole compressed message breaks; notes blocks behind a last one."""
+    inflated, rest = b"", message.payload + TAIL
     while rest:
         decompressor = zlib.decompressobj(-15, zdict=inflated[-(1 << 15) :])
         try:
@@ -154,13 +152,21 @@ def _compressed(message: _Message, late: list[bool]) -> str | None:
             return "cannot be inflated"
         if len(inflated) > MAX_MESSAGE:
             return "message too big when inflated"
-        if not decompressor.eof:
+        if not decompressor.eof and not _is_between_blocks(decompressor):
             return "ends within a block"
         rest = decompressor.unused_data
         # All but the empty block that ends every message.
-        late.append(len(rest) > 1 + len(TAIL) + 2)
+        late.append(len(rest) > 1 + len(TAIL))
     is_wrong = message.opcode == TEXT and not _is_text(inflated, True)
     return "not UTF-8" if is_wrong else None
+
+
+def _is_between_blocks(decompressor) -> bool:
+    """Only where a block ends is an empty last block the end, and nothing more."""
+    try:
+        return not decompressor.decompress(b"\3\0") and decompressor.eof
+    except zlib.error:
+        return False
 
 
 def _close(payload: bytes) -> str:

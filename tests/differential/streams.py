@@ -329,7 +329,16 @@ class Generator:
     def compressed_fragment(self):
         """RSV1 where it must not be."""
         start = frame(TEXT, b"x", first=0, mask=self.mask())
-        return self.broken(start + frame(CONTINUATION | COMPRESSED, b"x", mask=self.mask()))
+        if self.random.random() < 0.5:
+            start = frame(TEXT | COMPRESSED, self.deflated(b"x"), first=0, mask=self.mask())
+        return self.broken(start + frame(CONTINUATION | COMPRESSED, b"", mask=self.mask()))
+
+    def late_blocks(self):
+        """A message of which a part comes behind a block with BFINAL set."""
+        compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+        data = compressor.compress(self.text(20)) + compressor.flush(zlib.Z_FINISH)
+        data += self.deflated(self.text(30))
+        return self.broken(b"".join(self.frames(TEXT | COMPRESSED, data, controls=False)))
 
     def noise(self):
         return self.random.randbytes(self.random.randint(1, 40)), True
@@ -356,7 +365,7 @@ ENDINGS = [
 # Where permessage-deflate is agreed on, these too.
 DEFLATE_ENDINGS = [
     *["not_deflated"] * 5,
-    *["deflated_bomb", "deflated_not_utf8", "compressed_fragment"] * 2,
+    *["deflated_bomb", "deflated_not_utf8", "compressed_fragment", "late_blocks"] * 2,
 ]  # fmt: skip
 
 
