@@ -84,7 +84,7 @@ fn the_limit_of_a_message_holds_for_what_it_inflates_to() {
         let len = block.len() as u16;
         [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), block].concat()
     };
-    let message: Vec<u8> = (0..70_000u64).map(|at| (at * at >> 7) as u8).collect();
+    let message: Vec<u8> = (0..70_000u64).map(|at| ((at * at) >> 7) as u8).collect();
     let longer = [stored(&message[..65_000]), stored(&message[65_000..]), vec![0]].concat();
     assert!(longer.len() > 70_000);
     let mut caller = Caller::open_with(Some(SHARED));
