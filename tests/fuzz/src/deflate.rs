@@ -49,7 +49,8 @@ pub fn check(data: &[u8]) {
     if recipe.variant >= 8 {
         return send(recipe.body, agreement);
     }
-    let sizes = if recipe.variant < 5 { [1024, 2000] } else { [70_000, 72_000] };
+    let sizes =
+        if recipe.variant < 5 { [1024, 2000, 1024, 9] } else { [70_000, 72_000, 70_000, 1000] };
     let mut squeeze = Squeeze::new(agreement.client_window_bits, agreement.client_takeover);
     let stream = match recipe.is_raw {
         true => recipe.body.to_vec(),

@@ -3,6 +3,7 @@
 //! Not for: what a request is answered with (`head`).
 
 use std::iter;
+use std::net::SocketAddr;
 use std::str;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub(crate) fn limits([head_size, header_c, message_size, chain_size]: [usize; 4]
         message_size,
         chain_size,
         frame_size: message_size,
-        fragment_c: usize::MAX, // which the model does not know
+        fragment_c: usize::MAX,
         head_wait: HEAD_WAIT,
         close_wait: CLOSE_WAIT,
         ping_wait: None,
@@ -48,11 +49,13 @@ pub(crate) enum Action {
 /// An event that owns what it holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Seen {
+    /// A proxy's header, and whom it names.
+    Proxied(Option<SocketAddr>),
+    BadPreamble(&'static str),
     /// A request, and what it was answered with.
     Request(String),
     Message(Kind, Vec<u8>),
-    /// Whose payload is in the pong.
-    Ping,
+    Ping(Vec<u8>),
     Pong(Vec<u8>),
     Closed(Option<u16>, String),
     Violation(u16, &'static str),
@@ -83,6 +86,10 @@ pub(crate) type Answerer<'a> = &'a dyn Fn(&Request<'_>, &mut Vec<u8>) -> (String
 pub(crate) struct Script<'s> {
     pub(crate) recipe: &'s Recipe<'s>,
     pub(crate) limits: &'s Limits,
+    /// Whether deadlines pass twice, where they pass.
+    pub(crate) expires_twice: bool,
+    /// Whether a proxy's header is awaited first.
+    pub(crate) is_behind_proxy: bool,
     /// What the client sends before anything is looked at: all of it, in one piece.
     pub(crate) before: &'s [u8],
     /// What the client sends.
@@ -139,6 +146,8 @@ impl Script<'_> {
         let at = |place: usize| place % (self.bytes.len() + 1);
         let close = self.recipe.close_at.map(|place| (at(place), Some(Action::Close)));
         let expire = self.recipe.expire_at.map(|place| (at(place), Some(Action::Expire)));
+        // Who is silent for long is sent a ping first.
+        let expire = expire.into_iter().chain(expire.filter(|_| self.expires_twice));
         let mut actions: Vec<_> = close.into_iter().chain(expire).collect();
         actions.sort_by_key(|&(at, _)| at);
         actions.push((self.bytes.len(), None));
@@ -169,7 +178,10 @@ struct Caller<'s> {
 impl<'s> Caller<'s> {
     fn new(script: &Script<'s>, inflater: &'s mut Inflater) -> Self {
         let (limits, answer, now) = (script.limits, script.answer, Millis(1000));
-        let connection = Connection::new(now);
+        let connection = match script.is_behind_proxy {
+            true => Connection::behind_proxy(now),
+            false => Connection::new(now),
+        };
         let (seen, out) = Default::default();
         Self { connection, limits, answer, inflater, now, fed: 0, seen, out }
     }
@@ -204,13 +216,13 @@ impl<'s> Caller<'s> {
             Phase::Closing | Phase::Finished => assert_eq!(answered, 0, "words after the last"),
             // A control frame that came in pieces is answered with its last one.
             Phase::Open => assert!(answered <= len + 2 * MAX_FRAME, "{answered} B for {len} B"),
-            Phase::Head | Phase::Deciding => {
+            Phase::Preamble | Phase::Head | Phase::Deciding => {
                 assert!(answered <= len + 2 * MAX_FRAME + MAX_RESPONSE, "{answered} B for {len} B");
             }
         }
         // Buffers grow to twice what has come, which the limits bound.
         let largest = match self.connection.phase() {
-            Phase::Head => self.limits.head_size,
+            Phase::Preamble | Phase::Head => self.limits.head_size,
             _ => self.limits.chain_size,
         };
         let bound = FIRST_RESERVE.max(2 * self.fed.min(largest));
@@ -246,7 +258,7 @@ impl<'s> Caller<'s> {
             }
             Event::Ping(payload) => {
                 assert!(payload.len() <= 125);
-                Seen::Ping
+                Seen::Ping(payload.to_vec())
             }
             Event::Pong(payload) => {
                 assert!(payload.len() <= 125);
@@ -259,6 +271,8 @@ impl<'s> Caller<'s> {
             }
             Event::Violation { code, why } => Seen::Violation(code.get(), why),
             Event::BadRequest { status, why } => Seen::BadRequest(status, why),
+            Event::Proxied(source) => Seen::Proxied(source),
+            Event::BadPreamble { why } => Seen::BadPreamble(why),
         })
     }
 
@@ -294,7 +308,12 @@ impl<'s> Caller<'s> {
 /// Whether nothing may happen after this.
 fn is_last(seen: &Seen) -> bool {
     match seen {
-        Seen::Closed(..) | Seen::Violation(..) | Seen::BadRequest(..) | Seen::Expired(_) => true,
-        Seen::Request(_) | Seen::Message(..) | Seen::Ping | Seen::Pong(_) => false,
+        Seen::Closed(..) | Seen::Violation(..) | Seen::BadRequest(..) | Seen::BadPreamble(_) => {
+            true
+        }
+        Seen::Expired(expired) => !matches!(expired, Expired::Silence | Expired::NoPong),
+        Seen::Proxied(_) | Seen::Request(_) | Seen::Message(..) | Seen::Ping(_) | Seen::Pong(_) => {
+            false
+        }
     }
 }

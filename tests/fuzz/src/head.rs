@@ -45,6 +45,8 @@ pub fn check(data: &[u8]) {
     let script = Script {
         recipe: &recipe,
         limits: &limits,
+        expires_twice: false,
+        is_behind_proxy: false,
         before: &[],
         bytes: recipe.body,
         answer: &answer,

@@ -14,6 +14,7 @@ pub mod frames;
 pub mod head;
 mod inflate;
 mod model;
+pub mod proxy;
 pub mod recipe;
 pub mod seeds;
 mod squeeze;
@@ -23,9 +24,10 @@ mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, each a folder of seeds and a file under `targets/`.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("config", config::check),
     ("deflate", deflate::check),
     ("frames", frames::check),
     ("head", head::check),
+    ("proxy", proxy::check),
 ];

@@ -4,7 +4,7 @@
 //! Not for: the words of a violation, or what is kept in memory.
 
 use ringsocket_proto::deflate::Agreement;
-use ringsocket_proto::{Kind, Limits};
+use ringsocket_proto::{Expired, Kind, Limits};
 
 use crate::inflate::Inflate;
 
@@ -12,12 +12,15 @@ use crate::inflate::Inflate;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
     Message(Kind, Vec<u8>),
+    Ping(Vec<u8>),
     Pong(Vec<u8>),
     /// The client's Close frame, with its code and reason.
     Closed(Option<u16>, Vec<u8>),
     Violation(u16),
-    /// The client took too long for its Close frame.
-    Expired,
+    /// The client took too long.
+    Expired(Expired),
+    /// The server writes a ping.
+    SendPing,
     /// The server writes a pong with this payload.
     SendPong(Vec<u8>),
     /// The server writes a Close frame with this code.
@@ -65,6 +68,8 @@ struct Message {
     /// Announced bytes of payload, and of whole frames.
     size: u64,
     chain: u64,
+    /// Its frames.
+    frame_c: usize,
     payload: Vec<u8>,
 }
 
@@ -77,10 +82,11 @@ impl Message {
 
 /// The server's side of an open connection.
 #[derive(Debug)]
-pub(crate) struct Model {
-    message_size: u64,
-    chain_size: u64,
+pub(crate) struct Model<'l> {
+    limits: &'l Limits,
     phase: Phase,
+    /// The client was sent a ping, and nothing has come since.
+    is_pinged: bool,
     /// Where messages may be compressed.
     inflate: Option<Inflate>,
     header: Vec<u8>,
@@ -89,13 +95,13 @@ pub(crate) struct Model {
     pub(crate) effects: Vec<Effect>,
 }
 
-impl Model {
-    pub(crate) fn new(limits: &Limits, deflate: Option<Agreement>) -> Self {
+impl<'l> Model<'l> {
+    pub(crate) fn new(limits: &'l Limits, deflate: Option<Agreement>) -> Self {
         let window = |of: Agreement| of.client_takeover.then_some(of.client_window_bits);
         Self {
             inflate: deflate.map(|agreement| Inflate::new(window(agreement))),
-            message_size: limits.message_size as u64,
-            chain_size: limits.chain_size as u64,
+            limits,
+            is_pinged: false,
             phase: Phase::Open,
             header: Vec::new(),
             frame: None,
@@ -106,6 +112,7 @@ impl Model {
 
     /// Reads bytes, which may end anywhere.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
+        self.is_pinged &= bytes.is_empty();
         while !bytes.is_empty() && self.phase != Phase::Finished {
             match self.step(bytes) {
                 Ok(count) => bytes = &bytes[count..],
@@ -122,13 +129,13 @@ impl Model {
         }
     }
 
-    /// The server begins the closing handshake with 1001, if it still can.
-    pub(crate) fn close(&mut self) {
+    /// The server begins the closing handshake, if it still can.
+    pub(crate) fn close(&mut self, code: u16) {
         if self.phase != Phase::Open {
             return;
         }
         self.phase = Phase::Closing;
-        self.effects.push(Effect::SendClose(Some(1001)));
+        self.effects.push(Effect::SendClose(Some(code)));
         self.message = None;
         if let Some(frame) = &mut self.frame {
             frame.is_unwanted = frame.opcode < 8;
@@ -137,9 +144,20 @@ impl Model {
 
     /// Every deadline passes.
     pub(crate) fn expire(&mut self) {
-        if self.phase == Phase::Closing {
-            self.effects.push(Effect::Expired);
-            self.phase = Phase::Finished;
+        let expired = match self.phase {
+            Phase::Open if self.is_pinged => Expired::NoPong,
+            Phase::Open if self.limits.ping_wait.is_some() => Expired::Silence,
+            Phase::Closing => Expired::Closing,
+            Phase::Open | Phase::Finished => return,
+        };
+        self.effects.push(Effect::Expired(expired));
+        match expired {
+            Expired::Silence => {
+                self.is_pinged = true;
+                self.effects.push(Effect::SendPing);
+            }
+            Expired::NoPong => self.close(1008),
+            _ => self.phase = Phase::Finished,
         }
     }
 
@@ -190,8 +208,14 @@ impl Model {
                 (1 | 2, None) => {
                     let kind = if frame.opcode == 1 { Kind::Text } else { Kind::Binary };
                     let (is_compressed, payload) = (frame.is_compressed, Vec::new());
-                    self.message =
-                        Some(Message { kind, is_compressed, size: 0, chain: 0, payload });
+                    self.message = Some(Message {
+                        kind,
+                        is_compressed,
+                        size: 0,
+                        chain: 0,
+                        frame_c: 0,
+                        payload,
+                    });
                 }
                 _ => return Err(1002),
             }
@@ -199,13 +223,19 @@ impl Model {
         let Some(message) = &mut self.message else { return Ok(false) };
         if frame.opcode < 8 {
             message.size += frame.len;
+            message.frame_c += 1;
         }
         if frame.opcode != 8 {
             message.chain = message.chain.saturating_add(frame.len + header_len);
         }
+        let limits = self.limits;
         // What does not compress becomes longer; what it inflates to is judged at its end.
-        let most = if message.is_compressed { self.chain_size } else { self.message_size };
-        let fits = message.size <= most && message.chain <= self.chain_size;
+        let most = if message.is_compressed { limits.chain_size } else { limits.message_size };
+        let has_limit = frame.opcode < 8 && limits.frame_size < limits.message_size;
+        let fits = message.size <= most as u64
+            && message.chain <= limits.chain_size as u64
+            && message.frame_c <= limits.fragment_c
+            && !(has_limit && frame.len > limits.frame_size as u64);
         if fits { Ok(false) } else { Err(1009) }
     }
 
@@ -213,8 +243,12 @@ impl Model {
     fn end(&mut self, frame: Frame) -> Result<(), u16> {
         match frame.opcode {
             8 => return self.end_close(&frame.payload),
-            9 if self.phase == Phase::Open => self.effects.push(Effect::SendPong(frame.payload)),
-            9 => {}
+            9 => {
+                if self.phase == Phase::Open {
+                    self.effects.push(Effect::SendPong(frame.payload.clone()));
+                }
+                self.effects.push(Effect::Ping(frame.payload));
+            }
             10 => self.effects.push(Effect::Pong(frame.payload)),
             _ => {
                 let message = self.message.as_mut().expect("a data frame is part of a message");
@@ -234,7 +268,7 @@ impl Model {
     fn end_message(&mut self, message: Message) -> Result<(), u16> {
         let payload = match &mut self.inflate {
             Some(inflate) if message.is_compressed => {
-                inflate.message(&message.payload, self.message_size as usize)?
+                inflate.message(&message.payload, self.limits.message_size)?
             }
             _ => message.payload,
         };

@@ -6,6 +6,7 @@
 mod deflate;
 mod frames;
 mod heads;
+mod proxies;
 
 /// A seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,5 +25,6 @@ pub fn all() -> Vec<Seed> {
         seeds.into_iter().map(move |(name, bytes)| Seed { target, name, bytes })
     };
     let (heads, frames) = (of("head", heads::all()), of("frames", frames::all()));
-    heads.chain(frames).chain(of("deflate", deflate::all())).collect()
+    let (deflate, proxies) = (of("deflate", deflate::all()), of("proxy", proxies::all()));
+    heads.chain(frames).chain(deflate).chain(proxies).collect()
 }

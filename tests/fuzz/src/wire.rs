@@ -9,29 +9,36 @@ pub(crate) const MAX_FRAME: usize = 2 + 125;
 /// The longest response that it writes by itself, in bytes; generous.
 pub(crate) const MAX_RESPONSE: usize = 1024;
 
+const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 const CLOSE: u8 = 0x88;
 
 /// A frame of the server's.
 pub(crate) enum Frame<'o> {
+    /// Without a payload.
+    Ping,
     Pong(&'o [u8]),
     /// A Close frame with its code.
     Close(Option<u16>),
 }
 
-/// Reads frames to the end: pongs, and at most one Close frame, which is the last.
+/// Reads frames to the end: pings, pongs, and at most one Close frame, which is the last.
 pub(crate) fn frames(mut out: &[u8]) -> Vec<Frame<'_>> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = out {
         assert!(*second <= 125, "a masked or long control frame: {out:?}");
         let (payload, after) = rest.split_at_checked(usize::from(*second)).expect("a whole frame");
         match *first {
+            PING => {
+                assert!(payload.is_empty(), "a ping with a payload: {out:?}");
+                frames.push(Frame::Ping);
+            }
             PONG => frames.push(Frame::Pong(payload)),
             CLOSE => {
                 frames.push(Frame::Close(close(payload)));
                 assert!(after.is_empty(), "something follows the Close frame: {out:?}");
             }
-            _ => panic!("neither pong nor Close: {out:?}"),
+            _ => panic!("no control frame: {out:?}"),
         }
         out = after;
     }
