@@ -10,8 +10,11 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 /// How far a match may reach back in any stream (RFC 1951 section 2).
 const REACH: usize = 1 << 15;
 
-/// What RFC 7692 section 7.2.2 puts at the end of a message, and an empty last block.
-const END: [u8; 6] = [0, 0, 0xff, 0xff, 0x03, 0x00];
+/// What RFC 7692 section 7.2.2 puts at the end of a message.
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// An empty last block, which adds nothing if the message ends where a block does.
+const LAST: [u8; 2] = [0x03, 0x00];
 
 /// One direction of a connection: a decompressor and what it remembers.
 #[derive(Debug)]
@@ -42,8 +45,11 @@ impl Inflate {
         };
         let before = stream.end;
         stream.most = before + limit + 1;
-        if !stream.read(compressed)? && !stream.read(&END)? {
-            return Err(1007);
+        if !stream.read(compressed)? && !stream.read(&TAIL)? {
+            let end = stream.end;
+            if !stream.read(&LAST)? || stream.end > end {
+                return Err(1007);
+            }
         }
         let all = &stream.out[..stream.end];
         self.history = all[all.len().saturating_sub(self.memory)..].to_vec();
