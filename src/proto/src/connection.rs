@@ -18,7 +18,7 @@ use std::time::Duration;
 use self::frames::Frames;
 use self::head::PartialHead;
 use crate::close::{self, CloseCode, Violation};
-use crate::deflate::{Agreement, Deflater, Inflater, Window};
+use crate::deflate::{Agreement, Deflater, Inflater, MIN_BITS, Window};
 use crate::frame::{self, Opcode};
 use crate::http::Request;
 use crate::input::Input;
@@ -243,7 +243,8 @@ impl Connection {
         self.windows = deflate.and_then(|agreement| {
             let Agreement { client_takeover, server_takeover, .. } = agreement;
             let windows = Windows {
-                client: client_takeover.then(|| Window::new(agreement.client_window_bits)),
+                client: client_takeover
+                    .then(|| Window::new(agreement.client_window_bits.max(MIN_BITS))),
                 server: server_takeover.then(|| Window::new(agreement.server_window_bits)),
             };
             (client_takeover || server_takeover).then(|| Box::new(windows))

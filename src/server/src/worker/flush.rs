@@ -145,6 +145,7 @@ impl<N: Net> Worker<N> {
         backlog.truncate();
         backlog.push(&close);
         self.tell_gone(slot, code.get(), reason);
+        self.remind(slot);
     }
 
     /// What follows from how much of a peer's bytes went out.
@@ -153,17 +154,18 @@ impl<N: Net> Worker<N> {
         if peer.has_backlog() {
             if peer.deadline.is_none() {
                 peer.deadline = Some(self.now + self.shared.policy.write_stall);
+                self.remind(slot);
             }
         } else if peer.connection.phase() == Phase::Finished {
             return self.finish(slot);
         } else {
             peer.deadline = None;
         }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.tidy();
         if peer.flags.readable && peer.may_be_read(self.shared.policy.max_backpressure) {
             self.queue_for_reading(self.peers.token(slot));
         }
-        self.remind(slot);
     }
 }
 

@@ -165,6 +165,7 @@ impl<N: Net> Worker<N> {
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
     fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
         let scratch_start = self.gather.scratch.len();
+        let was_open = self.is_open(slot);
         let mut input = Input::new(bytes);
         let end = loop {
             match self.digest_one(slot, &mut input) {
@@ -211,7 +212,15 @@ impl<N: Net> Worker<N> {
             }
         }
         self.weigh(slot);
-        self.remind(slot);
+        // What an open connection says can only put its deadline off.
+        if !(was_open && self.is_open(slot)) {
+            self.remind(slot);
+        }
+    }
+
+    fn is_open(&mut self, slot: u32) -> bool {
+        let peer = self.peers.get_mut(slot);
+        peer.is_some_and(|peer| peer.connection.phase() == Phase::Open)
     }
 
     /// Keeps the sum of what is held of bytes that wait for more bytes or for an app. When it becomes
