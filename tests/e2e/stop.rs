@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringsocket_tests::client::{Client, Message};
 use ringsocket_tests::daemon::Builder;
+use ringsocket_tests::frame::{Frame, opcode};
 use ringsocket_tests::sys::Signal;
 
 const SHORT_WAITS: &str = r#"{ "stop_wait": 2, "shutdown_wait_ws": 1, "shutdown_wait_http": 1,
@@ -90,4 +91,24 @@ fn no_new_connection_is_answered_while_it_stops() {
     }
     client.expect_text("slept");
     assert_eq!(daemon.wait().status.code(), Some(0));
+}
+
+#[test]
+fn who_broke_the_protocol_and_stays_does_not_hold_up_a_stop() {
+    let config = r#"{ "log_level": "info", "stop_wait": 16 }"#;
+    let mut daemon = Builder::new().app("echo").config(config).start();
+    let broken: Vec<Client> = (0..2)
+        .map(|_| {
+            let mut client = daemon.connect("/echo");
+            client.send(&Frame { mask: None, ..Frame::new(opcode::TEXT, b"x") }).unwrap();
+            client.expect_close(1002);
+            client
+        })
+        .collect();
+    daemon.signal(Signal::Term);
+    let ended = daemon.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+    // An eighth of the time, and not three quarters.
+    assert!(ended.took < Duration::from_secs(8), "{:?}", ended.took);
+    drop(broken);
 }

@@ -75,6 +75,19 @@ impl<N: Net> Worker<N> {
             peer.deadline = Some(self.now + wait);
             peer.tidy();
             self.remind(slot);
+            if self.life != Life::Serving {
+                self.hurry(slot);
+            }
+        }
+    }
+
+    /// Who has been told everything and is only heard out does not hold up a stop for long.
+    fn hurry(&mut self, slot: u32) {
+        let soon = self.now + self.shared.policy.stop / 8;
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.flags.finished && peer.deadline.is_some_and(|at| at > soon) {
+            peer.deadline = Some(soon);
+            self.remind(slot);
         }
     }
 
@@ -278,6 +291,7 @@ impl<N: Net> Worker<N> {
         self.life = Life::Closing { until: self.stop_time(6) };
         for slot in self.peers.in_use() {
             self.close(slot, CloseCode::GOING_AWAY, "the server is stopping");
+            self.hurry(slot);
             self.queue_for_reading(self.peers.token(slot));
         }
     }
