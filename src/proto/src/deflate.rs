@@ -87,9 +87,11 @@ impl Inflater {
         &self.output
     }
 
-    /// The last message, if it takes a buffer that is too large to keep.
+    /// The last message, if it fills most of a buffer that is too large to keep. Where it does not,
+    /// a copy takes less memory than the buffer.
     pub(crate) fn take_large(&mut self) -> Option<Vec<u8>> {
-        (self.output.capacity() > KEEP).then(|| std::mem::take(&mut self.output))
+        let (len, capacity) = (self.output.len(), self.output.capacity());
+        (capacity > KEEP && capacity <= 2 * len).then(|| std::mem::take(&mut self.output))
     }
 
     /// Whether the message ends where a block does. There an empty last block is the end of the

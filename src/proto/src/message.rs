@@ -29,8 +29,8 @@ pub enum Payload<'a> {
     /// The whole message lay in the input and was unmasked in place, or was inflated into a buffer
     /// of the [`Inflater`].
     Borrowed(&'a [u8]),
-    /// The message came in pieces, or was large when inflated; its buffer is handed over. The
-    /// capacity of one that came in pieces is at most twice its length, or 1 KiB.
+    /// The message came in pieces, or was large when inflated; its buffer is handed over. Its
+    /// capacity is at most twice its length, or 1 KiB.
     Owned(Vec<u8>),
 }
 

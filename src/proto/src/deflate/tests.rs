@@ -145,6 +145,18 @@ fn large_buffers_are_not_kept() {
 }
 
 #[test]
+fn a_message_that_is_small_for_its_buffer_does_not_take_it_along() {
+    // Blocks with nothing in them before the message make room for much more than there is.
+    let empty = [0, 0, 0, 0xff, 0xff].repeat(100_000);
+    let stream = [&empty[..], &[0x00, 0x00, 0x50, 0xff, 0xaf], &[b'x'; 20_480], &[0x00]].concat();
+    let mut inflater = Inflater::default();
+    inflater.inflate(&stream, None, 1 << 24).unwrap();
+    assert!(inflater.output.capacity() > KEEP);
+    assert_eq!(inflater.take_large(), None);
+    assert_eq!(inflater.output(), [b'x'; 20_480]);
+}
+
+#[test]
 fn noise_of_any_length_leaves_the_compressor_sound() {
     // With too little room for the output, zlib-rs 0.6 panics in a message after the next reset.
     for level in 1..=9 {
