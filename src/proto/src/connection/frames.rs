@@ -131,6 +131,7 @@ impl Connection {
                     return Some(self.inflate(kind, &compressed, limits, inflater, out));
                 }
                 Ok(Step::Control(opcode, payload)) => {
+                    self.forget_before_end(opcode);
                     return Some(answer_control(&mut self.phase, opcode, payload, out));
                 }
                 Ok(Step::Kept) => return self.answer_kept(out),
@@ -148,6 +149,15 @@ impl Connection {
             }
         }
         self.tidy();
+    }
+
+    /// With the peer's Close frame go a message that is under way and the windows: the caller may not
+    /// come back, or late, if the peer sends nothing more.
+    fn forget_before_end(&mut self, opcode: Opcode) {
+        if opcode == Opcode::Close {
+            self.windows = None;
+            self.forget_message();
+        }
     }
 
     fn frames(&mut self) -> Option<&mut Frames> {
@@ -321,6 +331,10 @@ impl Connection {
 
     /// A control frame that came in pieces is complete.
     fn answer_kept(&mut self, out: &mut Vec<u8>) -> Option<Event<'_>> {
+        if let Some(Frames { frame: Partial::Yielded(frame), .. }) = self.frames() {
+            let opcode = frame.opcode;
+            self.forget_before_end(opcode);
+        }
         match self.under_way.as_deref() {
             Some(UnderWay::Frames(Frames { frame: Partial::Yielded(frame), .. })) => {
                 Some(answer_control(&mut self.phase, frame.opcode, frame.payload(), out))

@@ -76,6 +76,24 @@ fn rfc6455_7_1_2_our_close_ends_a_message_that_is_under_way() {
 }
 
 #[test]
+fn the_peers_close_frame_leaves_no_memory_behind() {
+    let begun = [whole(Opcode::Text, b"x"), part(Opcode::Text, &[b'y'; 5000])].concat();
+    let close = close_frame(1000, b"bye");
+    for cut in 0..close.len() {
+        let mut caller = Caller::open_with(Some(compressed::TAKEOVER));
+        caller.feed(&begun);
+        caller.feed(&close[..cut]);
+        assert!(caller.connection.held() >= 5000 && caller.connection.windows.is_some());
+        let mut rest = close[cut..].to_vec();
+        // Only up to the event: whoever is at the end need not come back for more.
+        let seen = caller.next(NOW, &mut Input::new(&mut rest));
+        assert_eq!(seen, Some(Seen::Closed(Some(1000), "bye".to_owned())), "cut at {cut}");
+        assert_eq!(caller.connection.held(), 0);
+        assert!(caller.connection.windows.is_none());
+    }
+}
+
+#[test]
 fn rfc6455_7_1_7_a_violation_after_our_close_sends_none() {
     let mut caller = Caller::open();
     caller.close(CloseCode::NORMAL, "");
