@@ -9,6 +9,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::http::is_token_byte;
+
 /// The header in which proxies name addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syntax {
@@ -146,8 +148,7 @@ fn pair(text: &[u8]) -> Option<Option<(&[u8], Vec<u8>, &[u8])>> {
 
 /// A token (RFC 9110 section 5.6.2), and what stands after it.
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let len = text.iter().take_while(|byte| is_tchar(byte)).count();
+    let len = text.iter().take_while(|&&byte| is_token_byte(byte)).count();
     (len > 0).then(|| text.split_at(len))
 }
 
