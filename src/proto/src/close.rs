@@ -21,7 +21,7 @@ impl CloseCode {
     pub const NO_STATUS: Self = Self(1005);
     /// 1006: what is reported when a connection ended without a Close frame. Never on the wire.
     pub const ABNORMAL: Self = Self(1006);
-    /// 1007: text that is not UTF-8.
+    /// 1007: text that is not UTF-8, or a compressed message that cannot be inflated.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a message that breaks the endpoint's policy.
     pub const POLICY: Self = Self(1008);
@@ -88,7 +88,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(Option<CloseCode>, &str), Violati
     };
     match std::str::from_utf8(reason) {
         Ok(reason) => Ok((Some(code), reason)),
-        Err(_) => Err(Violation::not_utf8("the reason of a Close frame is not UTF-8")),
+        Err(_) => Err(Violation::invalid_payload("the reason of a Close frame is not UTF-8")),
     }
 }
 
@@ -108,7 +108,7 @@ impl Violation {
         Self { code: CloseCode::TOO_BIG, why }
     }
 
-    pub(crate) const fn not_utf8(why: &'static str) -> Self {
+    pub(crate) const fn invalid_payload(why: &'static str) -> Self {
         Self { code: CloseCode::INVALID_PAYLOAD, why }
     }
 }

@@ -41,7 +41,7 @@ const fn last_blocks_for(compressed_len: usize) -> usize {
 /// Bytes that a buffer may keep for the next message.
 const KEEP: usize = 64 * 1024;
 
-const MALFORMED: Violation = Violation::not_utf8("a compressed message is malformed");
+const MALFORMED: Violation = Violation::invalid_payload("a compressed message is malformed");
 const TOO_BIG: Violation = Violation::too_big("a message is larger than the limit when inflated");
 
 /// Inflates messages, of any number of connections. It takes about 40 KiB once it is used.

@@ -56,7 +56,7 @@ impl Deref for Payload<'_> {
     }
 }
 
-const TEXT_NOT_UTF8: Violation = Violation::not_utf8("a text is not UTF-8");
+const TEXT_NOT_UTF8: Violation = Violation::invalid_payload("a text is not UTF-8");
 
 /// Whether a payload that lies there whole may be a message of this kind.
 #[inline]
