@@ -312,7 +312,8 @@ fn split_target<'a>(method: &str, target: &'a str) -> Result<Target<'a>, BadHead
         return if has_other_form { Ok((None, target, None)) } else { Err(MALFORMED) };
     };
     let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if authority.is_empty() || !is_host(authority) {
+    // RFC 9110 section 4.2.1: here, unlike in the Host field, the host must not be empty.
+    if !is_host(authority) || split_host(authority).0.is_empty() {
         return Err(MALFORMED);
     }
     let (path, query) = split_query(rest);

@@ -142,6 +142,13 @@ fn rfc9112_3_2_forms_of_the_target() {
 }
 
 #[test]
+fn rfc9110_4_2_1_a_target_in_absolute_form_names_a_host() {
+    for target in ["http://", "http:///", "http://:80/", "wss://:/", "ws://?a"] {
+        assert_eq!(status(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")), 400, "{target}");
+    }
+}
+
+#[test]
 fn rfc9112_5_1_no_space_before_the_colon() {
     assert_eq!(status(&get_with("X : y\r\n")), 400);
     assert_eq!(status(&get_with("X\t: y\r\n")), 400);
