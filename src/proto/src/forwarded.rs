@@ -108,42 +108,35 @@ fn x_forwarded_for(element: &[u8]) -> Option<SocketAddr> {
 
 /// An element of `Forwarded` (RFC 7239 section 4): pairs, of which `for` must be there, once.
 fn forwarded(element: &[u8]) -> Option<SocketAddr> {
-    let (mut rest, mut found) = (Some(element), None);
-    while let Some(text) = rest {
-        if let Some((name, value, after)) = pair(text.trim_ascii_start())? {
+    let (mut rest, mut found) = (element.trim_ascii_start(), None);
+    loop {
+        // Between two semicolons there may be nothing.
+        if !matches!(rest, [] | [b';', ..]) {
+            let (name, after) = token(rest)?;
+            let (value, after) = value(after.strip_prefix(b"=")?)?;
             if name.eq_ignore_ascii_case(b"for") {
                 if found.is_some() {
                     return None;
                 }
-                let value = String::from_utf8(value).ok()?;
-                found =
-                    Some(node(&value, |port| obfuscated_port(port).or_else(|| parse_port(port)))?);
+                let port = |text: &str| obfuscated_port(text).or_else(|| parse_port(text));
+                found = Some(node(core::str::from_utf8(&value).ok()?, port)?);
             }
-            rest = Some(after);
+            rest = after.trim_ascii_start();
         }
-        rest = match rest?.trim_ascii_start() {
-            [] => None,
-            [b';', after @ ..] => Some(after),
+        rest = match rest {
+            [] => return found,
+            [b';', after @ ..] => after.trim_ascii_start(),
             _ => return None,
         };
     }
-    found
 }
 
-/// Name and value of the first pair of an element, and what stands after it. Inside: `None` if there
-/// is a semicolon, or nothing, in its place.
-#[expect(clippy::type_complexity, reason = "named in the line above")]
-fn pair(text: &[u8]) -> Option<Option<(&[u8], Vec<u8>, &[u8])>> {
-    if matches!(text, [] | [b';', ..]) {
-        return Some(None);
+/// The value of a pair, a token or a quoted string, and what stands after it.
+fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    match text.strip_prefix(b"\"") {
+        Some(quoted) => unquote(quoted),
+        None => token(text).map(|(value, after)| (value.to_vec(), after)),
     }
-    let (name, rest) = token(text)?;
-    let rest = rest.strip_prefix(b"=")?;
-    let (value, rest) = match rest.strip_prefix(b"\"") {
-        Some(quoted) => unquote(quoted)?,
-        None => token(rest).map(|(value, rest)| (value.to_vec(), rest))?,
-    };
-    Some(Some((name, value, rest)))
 }
 
 /// A token (RFC 9110 section 5.6.2), and what stands after it.
