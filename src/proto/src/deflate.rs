@@ -47,6 +47,8 @@ const TOO_BIG: Violation = Violation::too_big("a message is larger than the limi
 /// Inflates messages, of any number of connections. It takes about 40 KiB once it is used.
 #[derive(Debug, Default)]
 pub struct Inflater {
+    /// Bytes that it has made, of good messages and of bad ones. The owner may set it back.
+    pub made: usize,
     stream: Option<Decompress>,
     output: Vec<u8>,
     /// How many streams the message may yet begin.
@@ -110,6 +112,7 @@ impl Inflater {
             let status = stream.decompress_vec(input, &mut self.output, FlushDecompress::Sync);
             let taken = (stream.total_in() - taken) as usize;
             input = &input[taken..];
+            self.made += self.output.len() - had;
             if self.output.len() > limit {
                 return Err(TOO_BIG);
             }

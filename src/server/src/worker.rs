@@ -25,6 +25,8 @@ mod read;
 mod request;
 mod silence;
 pub mod slots;
+#[cfg(test)]
+mod testing;
 pub mod timers;
 pub mod to_app;
 
@@ -253,6 +255,7 @@ impl<N: Net> Worker<N> {
         self.wait()?;
         self.waker.note_turn();
         self.now = self.net.now();
+        self.inflater.made = 0;
 
         self.take_events();
         self.meet_deadlines();

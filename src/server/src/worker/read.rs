@@ -21,6 +21,10 @@ use crate::www::Page;
 /// read any more until they are written.
 const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
+/// Nor is anybody once so many bytes have been inflated, which many small frames of many peers can
+/// stand for: the turn would take seconds, in which nothing is sent and no deadline met.
+const INFLATED_PER_TURN: usize = 16 * 1024 * 1024;
+
 /// Why a peer is not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Hindrance {
@@ -71,7 +75,7 @@ impl<N: Net> Worker<N> {
     /// that nobody starves.
     pub(super) fn read_queued(&mut self) {
         for _ in 0..self.queue.len() {
-            if self.has_answered_much() {
+            if self.has_read_much() {
                 break; // the others are still on the list
             }
             let Some(token) = self.queue.pop_front() else { break };
@@ -119,9 +123,9 @@ impl<N: Net> Worker<N> {
         (!may_be_read).then_some(Hindrance::Backlog)
     }
 
-    /// Whether so much has been answered in this turn that nobody is read any more.
-    pub(super) fn has_answered_much(&self) -> bool {
-        self.gather.scratch.len() > SCRATCH_PER_TURN
+    /// Whether so much has been answered or inflated in this turn that nobody is read any more.
+    pub(super) fn has_read_much(&self) -> bool {
+        self.gather.scratch.len() > SCRATCH_PER_TURN || self.inflater.made > INFLATED_PER_TURN
     }
 
     /// Puts the peer on the list of those that wait for room in their app's ring, once.
@@ -350,7 +354,7 @@ impl<N: Net> Worker<N> {
             if !self.to_apps[app].has_room() {
                 continue;
             }
-            while !self.to_apps[app].is_congested() && !self.has_answered_much() {
+            while !self.to_apps[app].is_congested() && !self.has_read_much() {
                 let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
                 let Some(peer) = self.peers.named(token) else { continue };
                 peer.flags.waiting = false;
@@ -418,3 +422,6 @@ fn pay(to_app: &mut ToApp, client: ClientId, owed: Owed) -> Result<(), Owed> {
             .map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ impl<N: Net> Worker<N> {
             return;
         }
         let is_heard =
-            !peer.has_backlog() && !self.has_answered_much() && self.hindrance(slot).is_none();
+            !peer.has_backlog() && !self.has_read_much() && self.hindrance(slot).is_none();
         if is_heard {
             self.receive(token);
         }

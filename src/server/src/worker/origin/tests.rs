@@ -1,116 +1,20 @@
 //! Connections that come straight to a worker, over a network made of queues: who is let in, who is
 //! answered with 429, who is dropped.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
-
-use ringsocket_proto::Limits;
 
 use super::*;
 use crate::config::ForwardedHeader;
 use crate::proxies::Proxies;
 use crate::site::{Entrance, Site};
 use crate::waker::Waker;
+use crate::worker::Counters;
 use crate::worker::addresses::Addresses;
-use crate::worker::net::{Ready, Token};
-use crate::worker::{Counters, Policy};
-
-/// What both ends know of a connection.
-#[derive(Default)]
-struct Wire {
-    sent: RefCell<Vec<u8>>,
-    /// Whether the server has looked what has come.
-    is_read: Cell<bool>,
-    has_left: Cell<bool>,
-}
-
-/// A connection as the worker holds it. That of the test, a clone, tells whether it is closed.
-type Socket = Rc<Wire>;
-
-struct Queue {
-    waiting: VecDeque<Accepted<Socket>>,
-    watched: Vec<(Socket, Token)>,
-    now: Millis,
-}
-
-impl Net for Queue {
-    type Socket = Socket;
-
-    fn now(&self) -> Millis {
-        self.now
-    }
-
-    fn wall_clock(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
-    }
-
-    fn wait(&mut self, _: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.push(Ready::Listener(0));
-        for (socket, token) in &self.watched {
-            let (readable, token) = (socket.has_left.get(), *token);
-            ready.push(Ready::Socket { token, readable, writable: false, hangup: readable });
-        }
-        Ok(())
-    }
-
-    fn accept(&mut self, _: usize) -> io::Result<Option<Accepted<Socket>>> {
-        Ok(self.waiting.pop_front())
-    }
-
-    fn listen(&mut self, _: bool) {}
-
-    fn watch(&mut self, socket: &Socket, token: Token) -> io::Result<()> {
-        self.watched.push((Rc::clone(socket), token));
-        Ok(())
-    }
-
-    fn receive(&mut self, socket: &Socket, _: &mut [u8]) -> io::Result<usize> {
-        socket.is_read.set(true);
-        if socket.has_left.get() { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) }
-    }
-
-    fn send(&mut self, socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        parts.iter().for_each(|part| socket.sent.borrow_mut().extend_from_slice(part));
-        Ok(parts.iter().map(|part| part.len()).sum())
-    }
-
-    fn finish(&mut self, _: &Socket) {}
-}
-
-fn policy() -> Policy {
-    let wait = Duration::from_secs(1000);
-    Policy {
-        protocol: Limits {
-            head_size: 1024,
-            header_c: 16,
-            message_size: 1024,
-            chain_size: 2048,
-            frame_size: 1024,
-            fragment_c: 16,
-            head_wait: wait,
-            close_wait: wait,
-            ping_wait: None,
-            pong_wait: wait,
-        },
-        rates: Default::default(),
-        max_backpressure: 1024,
-        partial_budget: 4096,
-        write_stall: wait,
-        shutdown_wait_http: wait,
-        shutdown_wait_ws: wait,
-        stop: wait,
-        max_connections: 50,
-        receive_buffer: 1024,
-        compression: None,
-    }
-}
+use crate::worker::testing::{Queue, Socket, policy};
 
 /// A worker that trusts 10.0.0.0/8, with a plain entrance (0) and one for proxies only (1).
 fn worker(connections: u64, handshakes: u64) -> Worker<Queue> {
@@ -126,7 +30,7 @@ fn worker(connections: u64, handshakes: u64) -> Worker<Queue> {
         counters: vec![Counters::default()],
         addresses: Addresses::new(50, connections, rate),
     };
-    let net = Queue { waiting: VecDeque::new(), watched: Vec::new(), now: Millis(1) };
+    let net = Queue { now: Millis(1), ..Queue::default() };
     let waker = Arc::new(Waker::simulated(|| {}));
     Worker::new(0, net, Arc::new(shared), waker, Vec::new(), Vec::new())
 }

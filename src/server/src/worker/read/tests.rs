@@ -1,0 +1,109 @@
+//! How much is read in one turn, over a network made of queues.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use ringsocket_proto::deflate::{Deflater, Terms};
+use ringsocket_proto::frame::Opcode;
+use ringsocket_proto::{Limits, upgrade};
+use ringsocket_ring::ring;
+
+use super::*;
+use crate::site::{Entrance, Route, Site};
+use crate::waker::Waker;
+use crate::worker::addresses::Addresses;
+use crate::worker::net::Accepted;
+use crate::worker::press::Compression;
+use crate::worker::testing::{Queue, Socket, policy};
+use crate::worker::{Counters, Policy, Shared};
+
+const MIB: usize = 1 << 20;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+
+/// A worker that takes messages of up to 4 MiB, with one app, which never looks.
+fn worker() -> Worker<Queue> {
+    let terms = Terms {
+        client_takeover: false,
+        server_takeover: false,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    };
+    let size = 4 * MIB;
+    let policy = Policy {
+        protocol: Limits {
+            message_size: size,
+            chain_size: 2 * size,
+            frame_size: size,
+            ..policy().protocol
+        },
+        receive_buffer: 64 * 1024,
+        compression: Some(Compression { terms, level: 1, min_size: 128, takeover_c: 0 }),
+        ..policy()
+    };
+    let endpoint = upgrade::Endpoint {
+        path: "/".to_owned(),
+        authority: None,
+        allowed_origins: Vec::new(),
+        subprotocols: Vec::new(),
+    };
+    let site = Site {
+        endpoints: vec![endpoint],
+        routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
+        entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
+        ..Site::default()
+    };
+    let shared = Shared {
+        site,
+        policy,
+        stopping: false.into(),
+        counters: vec![Counters::default()],
+        addresses: Addresses::new(50, None, None),
+    };
+    let waker = || Arc::new(Waker::simulated(|| {}));
+    let (to_app, _) = ring(64 * 1024).expect("a ring");
+    let (_, from_app) = ring(64 * 1024).expect("a ring");
+    let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker())];
+    Worker::new(0, Queue::default(), Arc::new(shared), waker(), to_apps, vec![from_app])
+}
+
+fn connect(worker: &mut Worker<Queue>) -> Socket {
+    let (socket, address) = (Socket::default(), SocketAddr::from(([127, 0, 0, 1], 4711)));
+    let address = PeerAddress::inet(address);
+    worker.net.waiting.push_back(Accepted { socket: Rc::clone(&socket), address, entrance: 0 });
+    socket.came.borrow_mut().extend(REQUEST);
+    worker.turn().expect("a turn that accepts");
+    worker.turn().expect("a turn that reads");
+    assert!(socket.sent.borrow().starts_with(b"HTTP/1.1 101 "));
+    socket
+}
+
+/// A masked frame with a message that is one byte too large when inflated.
+fn bomb() -> Vec<u8> {
+    let mut frame = Vec::new();
+    let too_large = vec![0; 4 * MIB + 1];
+    assert!(Deflater::new(1).frame(Opcode::Binary, &too_large, 15, None, &mut frame));
+    assert_eq!(frame[1], 126, "a length of two bytes");
+    frame[1] |= 0x80;
+    frame.splice(4..4, [0; 4]);
+    frame
+}
+
+#[test]
+fn what_one_turn_inflates_is_bounded_and_the_others_come_next() {
+    let mut worker = worker();
+    let sockets: Vec<_> = (0..12).map(|_| connect(&mut worker)).collect();
+    let bomb = bomb();
+    sockets.iter().for_each(|socket| socket.came.borrow_mut().extend(&bomb));
+    let mut closed = Vec::new();
+    for _ in 0..3 {
+        worker.turn().expect("a turn");
+        closed.push(worker.counters().violations.load(Ordering::Relaxed));
+    }
+    // 16 MiB a turn: the fourth goes beyond it.
+    assert_eq!(closed, [4, 8, 12]);
+}
