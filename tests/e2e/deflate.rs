@@ -220,6 +220,25 @@ fn a_broadcast_to_a_thousand_is_compressed_once_for_each_worker_and_window() {
 }
 
 #[test]
+fn a_large_broadcast_is_compressed_for_no_more_contexts_than_a_turn_has_time_for() {
+    let config = r#"{ "worker_c": 1, "deflate_takeover": "server", "log_level": "notice" }"#;
+    let daemon = Builder::new().app("broadcast").config(config).start();
+    let mut clients: Vec<Client> =
+        (0..8).map(|_| connect(&daemon, "/broadcast", "permessage-deflate")).collect();
+    // Four times 5 MiB are more than 16 MiB: the other four share one. All stay in step, where the
+    // last would refer to the first if the second were not in everybody's window.
+    let (small, large) = (json(1, 1024), "x".repeat(5 << 20));
+    for text in [&small, &large, &small] {
+        clients[0].compressed_text(text).unwrap();
+        clients.iter_mut().for_each(|client| client.expect_text(text));
+    }
+    assert!(clients.iter_mut().all(|client| client.deflate().received.len() == 3));
+    drop(clients);
+    let log = daemon.stop_well().log;
+    assert!(log.contains("compressed 21"), "{log}");
+}
+
+#[test]
 fn an_answer_of_the_client_that_cannot_be_inflated_ends_only_its_own_connection() {
     let daemon = Builder::new().app("echo").start();
     let mut other = connect(&daemon, "/echo", "permessage-deflate");

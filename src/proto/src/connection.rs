@@ -281,6 +281,14 @@ impl Connection {
         }
     }
 
+    /// The peer is sent a message as a compressed frame that refers to no earlier one: later ones may
+    /// refer to it, as the peer keeps it too.
+    pub fn remember(&mut self, payload: &[u8]) {
+        if let Some(window) = self.windows.as_deref_mut().and_then(|all| all.server.as_mut()) {
+            window.push(payload);
+        }
+    }
+
     /// Answers [`Event::Request`], or goes before it after [`Event::Proxied`]: the caller has
     /// written another response, with `Connection: close`.
     pub fn refuse(&mut self) {

@@ -12,6 +12,11 @@ use super::gather::Source;
 /// is always allowed (RFC 7692 section 6).
 const BYTES_PER_TURN: usize = 256 * 1024 * 1024;
 
+/// Once a message has been compressed for so many single peers that it is so many bytes in all, the
+/// others share one that refers to no earlier message: a large one to a thousand peers would take
+/// seconds otherwise.
+const STRAIN_MAX: usize = 16 * 1024 * 1024;
+
 /// How many sizes of windows there are.
 const SIZES: usize = (deflate::MAX_BITS - deflate::MIN_BITS + 1) as usize;
 
@@ -36,7 +41,7 @@ pub struct Press {
     min_size: usize,
     /// How many times a message has been compressed.
     pub made: usize,
-    /// Bytes of the messages that have been compressed for single peers in this turn.
+    /// Bytes that have been compressed for single peers since the owner set this back.
     pub strained: usize,
 }
 
@@ -66,7 +71,7 @@ pub struct Load<'a> {
     opcode: Opcode,
     payload: &'a [u8],
     plain: Source,
-    /// Where it lies compressed, or as it is where it does not shrink.
+    /// Where it lies compressed for all who have such a window, or as it is if it does not shrink.
     by_bits: [Option<Source>; SIZES],
 }
 
@@ -75,31 +80,48 @@ impl Load<'_> {
     /// `scratch`.
     pub fn source_for(&mut self, connection: &mut Connection, scratch: &mut Vec<u8>) -> Source {
         let Some(agreement) = connection.deflate() else { return self.plain };
-        let at = usize::from(agreement.server_window_bits - deflate::MIN_BITS);
-        if let (false, Some(source)) = (agreement.server_takeover, self.by_bits[at]) {
-            return source;
+        let takes_over = agreement.server_takeover;
+        let is_alone = takes_over && self.press.strained < STRAIN_MAX;
+        let bits = agreement.server_window_bits;
+        let at = usize::from(bits - deflate::MIN_BITS);
+        let shared = self.by_bits[at].filter(|_| !is_alone);
+        let source = shared.unwrap_or_else(|| {
+            let source = self.compress(connection, bits, is_alone, scratch);
+            if !is_alone {
+                self.by_bits[at] = Some(source);
+            }
+            source
+        });
+        if takes_over && !is_alone && matches!(source, Source::Scratch { .. }) {
+            connection.remember(self.payload);
         }
+        source
+    }
+
+    /// Compresses for one peer alone, or for all who have a window of these bits.
+    fn compress(
+        &mut self,
+        connection: &mut Connection,
+        bits: u8,
+        is_alone: bool,
+        scratch: &mut Vec<u8>,
+    ) -> Source {
         let start = scratch.len();
         if start + self.payload.len() > BYTES_PER_TURN {
             return self.plain;
         }
         self.press.made += 1;
         let deflater = &mut self.press.deflater;
-        let has_shrunk = if agreement.server_takeover {
+        let has_shrunk = if is_alone {
             self.press.strained += self.payload.len();
             connection.compress(deflater, self.opcode, self.payload, scratch)
         } else {
-            let bits = agreement.server_window_bits;
             deflater.frame(self.opcode, self.payload, bits, None, scratch)
         };
         let len = scratch.len() - start;
-        let source = match has_shrunk {
+        match has_shrunk {
             true => Source::Scratch { start: start as u32, len: len as u32 },
             false => self.plain,
-        };
-        if !agreement.server_takeover {
-            self.by_bits[at] = Some(source);
         }
-        source
     }
 }
