@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use ringsocket_tests::handshake::Response;
+use ringsocket_tests::process;
 
 use super::*;
 
@@ -97,6 +98,33 @@ fn the_connections_of_an_address_in_the_proxys_header_are_limited() {
     assert_429(through("192.0.2.7"));
     let last = through("192.0.2.8").unwrap();
     clients.into_iter().chain([last]).for_each(Client::close_cleanly);
+    daemon.stop_well();
+}
+
+#[test]
+fn who_is_one_too_many_takes_no_place_however_long_it_stays() {
+    let daemon = daemon(r#""max_conn_c_per_addr": 1, "shutdown_wait_http": 3600,"#);
+    let inside = try_for(&daemon, "192.0.2.7").unwrap();
+    let before = process::descriptors(daemon.pid()).unwrap();
+    let stay = |address: SocketAddr, header: &[u8], request: &Request| {
+        let mut client = Client::tcp(address).unwrap();
+        client.send_raw(&[header, &request.to_bytes()].concat()).unwrap();
+        assert_eq!(client.response(true).unwrap().status, 429);
+        client
+    };
+    let by_header = upgrade().header("X-Forwarded-For", "192.0.2.7");
+    let line = b"PROXY TCP4 192.0.2.7 127.0.0.1 12345 80\r\n";
+    let outside: Vec<_> = (0..10)
+        .flat_map(|_| {
+            [stay(daemon.address(), b"", &by_header), stay(proxied(&daemon), line, &upgrade())]
+        })
+        .collect();
+    let start = Instant::now();
+    while process::descriptors(daemon.pid()).unwrap() > before {
+        assert!(start.elapsed() < PATIENCE, "they keep their places");
+    }
+    drop(outside);
+    inside.close_cleanly();
     daemon.stop_well();
 }
 

@@ -198,6 +198,8 @@ impl<N: Net> Worker<N> {
             Some(Step::Refused(status)) => self.note_refusal(slot, status),
             Some(Step::BadRequest(status, why)) => self.note_bad_request(slot, status, why),
             Some(Step::Crowded(too_many)) => {
+                // It is not heard out: in that time it would take a place that others may have.
+                peer.flags.parted = true;
                 let address = self.address(slot);
                 self.note_crowd(address, too_many);
             }
