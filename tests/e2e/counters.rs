@@ -30,10 +30,26 @@ fn ask(daemon: &mut Daemon) -> String {
     told(&daemon.log()).expect("there is one more").to_owned()
 }
 
+/// The manual names every counter of the line in italics, and so says what it counts.
+fn assert_explained(line: &str) {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/ringsocket.8");
+    let manual = std::fs::read_to_string(manual).expect("the manual");
+    let (_, counters) = line.split_once("counters: ").expect("the line of counters");
+    for counter in counters.split(", ") {
+        let name = counter.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end();
+        let is_named = manual.lines().any(|line| {
+            let roman = line.strip_prefix(".IR ").and_then(|text| text.rsplit_once(' '));
+            line.strip_prefix(".I ").or(roman.map(|(text, _)| text)) == Some(name)
+        });
+        assert!(is_named, "ringsocket.8 does not say what \"{name}\" counts");
+    }
+}
+
 #[test]
 fn counters_are_told_on_sigusr1_at_the_end_and_in_the_status() {
     let mut daemon = Builder::new().app("echo").config(FOUR).start();
     let first = ask(&mut daemon);
+    assert_explained(&first);
     assert!(first.starts_with("notice: counters: open 0, accepted 0, turned away 0"), "{first}");
 
     let missing = Request::upgrade("localhost", "/missing");
