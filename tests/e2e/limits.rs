@@ -88,6 +88,31 @@ fn bytes_have_a_rate_and_the_app_hears_of_the_end() {
 }
 
 #[test]
+fn who_is_on_the_way_out_is_not_closed_again_for_what_still_comes() {
+    let keys = r#""max_ws_byte_rate": 20000, "max_ws_msg_rate": 10, "log_level": "info""#;
+    let config = format!(r#"{{ "worker_c": 1, {keys} }}"#);
+    let daemon = Builder::new().app("echo").app("faulty").config(&config).start();
+    let mut rude = daemon.connect("/echo");
+    rude.send_raw(b"\x81\x01x").unwrap(); // not masked
+    rude.expect_close(1002);
+    let mut told = daemon.connect("/faulty");
+    told.text("close 4000").unwrap();
+    assert!(matches!(told.receive().unwrap(), Message::Close(4000, _)));
+    // Neither has taken notice.
+    let ping = Frame::new(opcode::PING, b"").to_bytes();
+    for client in [&mut rude, &mut told] {
+        client.send_raw(&ping.repeat(100)).unwrap();
+        client.send_raw(&Frame::new(opcode::BINARY, &[1; 50_000]).to_bytes()).unwrap();
+    }
+    told.close(4000, "").unwrap();
+    told.expect_end().unwrap();
+    drop((rude, told));
+    let log = daemon.stop_well().log;
+    assert!(log.contains("violations 1,") && log.contains("too fast 0,"), "{log}");
+    assert!(!log.contains("closed with 1008"), "{log}");
+}
+
+#[test]
 fn who_keeps_to_the_rate_is_not_closed_for_what_nobody_read() {
     // 320 messages in four seconds: the app sleeps and its ring is full, so that they are read all
     // at once.

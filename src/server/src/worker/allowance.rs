@@ -10,7 +10,7 @@
 
 use std::num::NonZeroU64;
 
-use ringsocket_proto::{CloseCode, Millis};
+use ringsocket_proto::{CloseCode, Millis, Phase};
 
 use super::net::Net;
 use super::{Worker, count};
@@ -114,11 +114,12 @@ impl Bucket {
 }
 
 impl<N: Net> Worker<N> {
-    /// Counts bytes received from a peer. If they are too many, the connection fails.
+    /// Counts bytes received from a peer. If they are too many, the connection fails, unless it is on
+    /// the way out anyway.
     pub(super) fn count_bytes(&mut self, slot: u32, received: usize) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let Some(allowance) = &mut peer.allowance else { return };
-        if allowance.take_bytes(received, self.now) {
+        if allowance.take_bytes(received, self.now) || peer.connection.phase() != Phase::Open {
             return;
         }
         peer.allowance = None;

@@ -286,6 +286,9 @@ impl<N: Net> Worker<N> {
             let counts = matches!(event, Event::Message { .. } | Event::Ping(_) | Event::Pong(_));
             if counts && !allowance.take_message(self.now) {
                 drop(event);
+                if peer.connection.phase() != Phase::Open {
+                    return Step::Next; // it is on the way out anyway
+                }
                 let (code, why) = (CloseCode::POLICY, "you send too many messages");
                 peer.allowance = None;
                 peer.connection.fail_with(code, why, out);
