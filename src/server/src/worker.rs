@@ -2,13 +2,14 @@
 //!
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
-//! trait), `peer` and `slots` (connections), `origin` (where they come from), `addresses` (limits
-//! per address), `read`, `request` and `to_app` (inwards), `deliver`, `press`, `gather`, `flush` and
-//! `backlog` (outwards), `farewell` (ends of connections and of the worker), `timers`, `silence` and
-//! `allowance` (limits of time and pace), `counters`.
+//! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
+//! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
+//! `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker),
+//! `timers`, `silence` and `allowance` (limits of time and pace), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
+mod accept;
 pub mod addresses;
 pub mod allowance;
 pub mod backlog;
@@ -23,6 +24,7 @@ pub mod peer;
 pub mod press;
 mod read;
 mod request;
+mod settle;
 mod silence;
 pub mod slots;
 #[cfg(test)]
@@ -37,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringsocket_proto::deflate::{Inflater, Terms};
-use ringsocket_proto::{Limits, Millis, Response};
+use ringsocket_proto::{Limits, Millis};
 use ringsocket_ring::Consumer;
 
 use self::addresses::Addresses;
@@ -51,16 +53,9 @@ use self::press::{Compression, Press};
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::ToApp;
-use crate::log::{self, Level};
 use crate::message::{ClientId, PeerAddress};
 use crate::site::Site;
 use crate::waker::Waker;
-
-/// Most connections that one listener may add in one turn.
-const ACCEPTS_PER_TURN: usize = 64;
-
-/// For how long no connection is accepted after the kernel had no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Most reminders of deadlines that are looked at in one turn.
 const DEADLINES_PER_TURN: usize = 16 * 1024;
@@ -353,67 +348,6 @@ impl<N: Net> Worker<N> {
                 self.gather.touch(slot, &mut peer.chain);
             }
         }
-    }
-
-    fn accept(&mut self, listener: usize) {
-        if self.life != Life::Serving || self.accept_again.is_some() {
-            return;
-        }
-        for _ in 0..ACCEPTS_PER_TURN {
-            match self.net.accept(listener) {
-                Ok(Some(accepted)) => self.receive_connection(accepted),
-                Ok(None) => return,
-                Err(error) => {
-                    log::limited!(
-                        Level::Error,
-                        worker: self.index,
-                        "cannot accept connections for the moment: {error}; raise LimitNOFILE= of \
-                         the service or lower fd_alloc_c"
-                    );
-                    self.net.listen(false);
-                    self.accept_again = Some(self.now + ACCEPT_PAUSE);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Gives a new connection its slot, or turns it away.
-    fn admit(&mut self, peer: Peer<N::Socket>) {
-        let connections = |counters: &Counters| counters.connections.load(Ordering::Relaxed);
-        let in_all: usize = self.shared.counters.iter().map(connections).sum();
-        let limit = self.shared.policy.max_connections;
-        let inserted = if in_all < limit { self.peers.insert(peer) } else { Err(peer) };
-        match inserted {
-            Ok(token) => self.welcome(token),
-            Err(peer) => {
-                count(&self.counters().turned_away);
-                log::limited!(
-                    Level::Warning,
-                    worker: self.index,
-                    peer: peer.address,
-                    "turned away: {limit} connections are open (fd_alloc_c)"
-                );
-                let why = "Too many connections; try again later.";
-                self.turn_away(peer, &Response::full(why));
-            }
-        }
-    }
-
-    fn welcome(&mut self, token: Token) {
-        let Some(peer) = self.peers.named(token) else { return };
-        let watched = peer.socket.as_ref().map(|socket| self.net.watch(socket, token));
-        if let Some(Err(error)) = watched {
-            log::limited!(Level::Error, worker: self.index, "cannot watch a connection: {error}");
-            if let Some(mut peer) = self.peers.remove(token.slot) {
-                origin::release(&self.shared, &mut peer);
-            }
-            return;
-        }
-        let counters = self.counters();
-        count(&counters.accepted);
-        count(&counters.connections);
-        self.remind(token.slot);
     }
 
     /// Sees to it that the peer's next deadline is not missed.

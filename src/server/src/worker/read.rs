@@ -4,16 +4,16 @@
 use std::io;
 use std::sync::Arc;
 
-use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase};
+use ringsocket_proto::{CloseCode, Event, Input, Kind, Phase};
 
 use super::addresses::TooMany;
 use super::net::{Net, Token};
 use super::peer::Owed;
 use super::request::Desk;
-use super::to_app::{Congested, ToApp};
+use super::to_app::Congested;
 use super::{Life, Worker, count, origin};
 use crate::log::{self, Level};
-use crate::message::{ClientId, Inbound, PeerAddress};
+use crate::message::PeerAddress;
 use crate::site::Things;
 use crate::www::Page;
 
@@ -128,17 +128,6 @@ impl<N: Net> Worker<N> {
         self.gather.scratch.len() > SCRATCH_PER_TURN || self.inflater.made > INFLATED_PER_TURN
     }
 
-    /// Puts the peer on the list of those that wait for room in their app's ring, once.
-    fn wait_for_app(&mut self, slot: u32) {
-        let token = self.peers.token(slot);
-        if let Some(peer) = self.peers.get_mut(slot) {
-            if !peer.flags.waiting {
-                peer.flags.waiting = true;
-                self.to_apps[usize::from(peer.app)].waiting.push_back(token);
-            }
-        }
-    }
-
     /// Receives once from a peer.
     pub(super) fn receive(&mut self, token: Token) {
         let Some(peer) = self.peers.named(token) else { return };
@@ -167,7 +156,7 @@ impl<N: Net> Worker<N> {
     }
 
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
-    fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
+    pub(super) fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
         let scratch_start = self.gather.scratch.len();
         let was_open = self.is_open(slot);
         let mut input = Input::new(bytes);
@@ -351,80 +340,6 @@ impl<N: Net> Worker<N> {
                 self.follow(slot, reply)
             }
         }
-    }
-
-    /// Goes on with the peers of apps that have room in their rings again.
-    pub(super) fn resume_congested(&mut self) {
-        for app in 0..self.to_apps.len() {
-            if !self.to_apps[app].has_room() {
-                continue;
-            }
-            while !self.to_apps[app].is_congested() && !self.has_read_much() {
-                let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
-                let Some(peer) = self.peers.named(token) else { continue };
-                peer.flags.waiting = false;
-                self.settle(token);
-            }
-        }
-    }
-
-    /// Gives the app what it is owed by this peer, as far as there is room, and then reads on.
-    fn settle(&mut self, token: Token) {
-        let client = self.client_id(token.slot);
-        let Some(peer) = self.peers.named(token) else { return };
-        let to_app = &mut self.to_apps[usize::from(peer.app)];
-        if let Some(under_way) = &mut peer.under_way {
-            if let Some(owed) = under_way.owed.take() {
-                if let Err(owed) = pay(to_app, client, owed) {
-                    under_way.owed = Some(owed);
-                    peer.flags.waiting = true;
-                    to_app.waiting.push_front(token);
-                    return;
-                }
-            }
-            let mut stash = std::mem::take(&mut under_way.stash);
-            if !stash.is_empty() {
-                self.digest(token.slot, &mut stash);
-            }
-        }
-        self.settle_close(token.slot);
-        let Some(peer) = self.peers.named(token) else { return };
-        peer.tidy();
-        if peer.flags.readable {
-            self.queue_for_reading(token);
-        }
-    }
-
-    /// Tells the app that the peer is gone, if that is all it is still owed.
-    pub(super) fn settle_close(&mut self, slot: u32) {
-        let client = self.client_id(slot);
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        if let Some(under_way) = &mut peer.under_way {
-            if under_way.owed.is_some() || !under_way.stash.is_empty() {
-                return self.wait_for_app(slot);
-            }
-            if let Some((code, reason)) = under_way.owed_close.take() {
-                let record = Inbound::Close { client, code, reason: reason.as_bytes() };
-                if self.to_apps[usize::from(peer.app)].push(record).is_err() {
-                    under_way.owed_close = Some((code, reason));
-                    return self.wait_for_app(slot);
-                }
-            }
-        }
-        self.remove_if_over(slot);
-    }
-}
-
-/// Puts what an app is owed into its ring; gives it back if there is no room.
-fn pay(to_app: &mut ToApp, client: ClientId, owed: Owed) -> Result<(), Owed> {
-    match owed {
-        Owed::Open { endpoint, opening } => {
-            let record = Inbound::Open { client, endpoint, opening: &opening };
-            to_app.push(record).map_err(|_| Owed::Open { endpoint, opening })
-        }
-        Owed::Message(kind, payload) => to_app
-            .push_message(client, kind == Kind::Text, Payload::Owned(payload))
-            .map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How much is read in one turn, over a network made of queues.
 
+use crate::worker::to_app::ToApp;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
