@@ -74,18 +74,18 @@ impl Content {
     }
 }
 
-/// Opens `count` connections to `target` and hands them to a driver. `each` sees every client
-/// first, say to shrink its buffers.
-pub fn connect(
-    address: SocketAddr,
-    target: &str,
-    count: usize,
-    mut each: impl FnMut(&Client),
-) -> io::Result<Mux> {
+/// What each connection sends first and has to get back: then its app has opened it, and whatever is
+/// sent to all from then on reaches it too. The 101 alone does not say so.
+const GREETING: [u8; 8] = [0xff; 8];
+
+/// Opens `count` connections to `target`, an app that sends messages back to their sender at least,
+/// and hands them to a driver once each has been greeted.
+pub fn connect(address: SocketAddr, target: &str, count: usize) -> io::Result<Mux> {
     let mut mux = Mux::new()?;
     for _ in 0..count {
-        let client = Client::connect(address, target)?;
-        each(&client);
+        let mut client = Client::connect(address, target)?;
+        client.binary(&GREETING)?;
+        client.expect_binary(&GREETING);
         mux.add(client)?;
     }
     Ok(mux)

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::Content;
+use super::{Content, GREETING};
 use crate::frame::{Header, Piece, Scanner, opcode};
 use crate::mux::Traffic;
 use crate::prng::Prng;
@@ -23,6 +23,8 @@ struct Lane {
     received: usize,
     header: Option<Header>,
     head: [u8; HEAD],
+    /// The message being received greets.
+    is_greeting: bool,
     /// Payload bytes seen of the message being received.
     at: usize,
 }
@@ -100,6 +102,10 @@ impl Broadcast {
             lane.head[lane.at..lane.at + take].copy_from_slice(&part[..take]);
             lane.at += take;
             part = &part[take..];
+            if lane.at == HEAD && lane.head == GREETING {
+                lane.is_greeting = true;
+                return Ok(());
+            }
             if lane.at == HEAD {
                 self.identify(token)?;
             }
@@ -147,6 +153,9 @@ impl Broadcast {
 
     fn end(&mut self, token: usize) -> Result<(), String> {
         let lane = &mut self.lanes[token];
+        if std::mem::take(&mut lane.is_greeting) {
+            return Ok(()); // of a connection that came later
+        }
         let place = lane.received - self.complete;
         lane.received += 1;
         self.reached[place] += 1;
