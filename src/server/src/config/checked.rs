@@ -38,6 +38,7 @@ pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surrou
         given.unwrap_or_else(|| around.cores.saturating_sub(apps.len()).clamp(1, max_workers));
     let limits = limits(&raw, fds_beside(worker_c, apps.len()), findings, around);
     let waits = waits(&raw, findings);
+    front::pace(&limits, findings);
     let deflate = front::deflate(&raw, limits.fd_alloc_c, findings);
     let health_path = front::health_path(raw.health_path.as_deref(), &apps, findings);
     let trusted_proxies = front::trusted_proxies(raw.trusted_proxies.as_deref(), findings);

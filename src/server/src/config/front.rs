@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::checked::number;
 use super::error::nearest;
 use super::parse::{Findings, Path};
-use super::{App, Deflate, ForwardedHeader, Port, keys, raw};
+use super::{App, Deflate, ForwardedHeader, Limits, Port, keys, raw};
 
 /// What `deflate_takeover` may say, with who may keep a window: the client, the server.
 const TAKEOVER: [(&str, (bool, bool)); 4] = [
@@ -75,7 +75,36 @@ pub(super) fn deflate(
             15,
         ) as u8,
     };
+    if deflate.level == 0 && (client_takeover || server_takeover) {
+        let what = "`deflate_takeover` does nothing where `deflate_level` is 0";
+        findings.warn(&Path::root().key("deflate_takeover"), what, "leave out one of the two");
+    }
     (deflate.level > 0).then_some(deflate)
+}
+
+/// Whether limits of pace leave room for what other limits allow.
+pub(super) fn pace(limits: &Limits, findings: &mut Findings<'_>) {
+    let root = Path::root();
+    let message = limits.max_ws_msg_size as u64;
+    if let Some(rate) = limits.max_ws_byte_rate.filter(|rate| rate.get() < message) {
+        let key = keys::MAX_WS_BYTE_RATE.key;
+        let what = format!(
+            "a message may have {message} bytes (`max_ws_msg_size`), but who sends more than {rate} \
+             at once is closed with 1008"
+        );
+        let hint = format!("write at least {message}, or lower `max_ws_msg_size`");
+        findings.warn(&root.key(key), what, &hint);
+    }
+    let in_all = limits.fd_alloc_c as u64;
+    if let Some(most) = limits.max_conn_c_per_addr.filter(|most| most.get() > in_all) {
+        let key = keys::MAX_CONN_C_PER_ADDR.key;
+        let what = format!("`{key}` ({most}) is never reached: `fd_alloc_c` is {in_all}");
+        findings.warn(
+            &root.key(key),
+            what,
+            &format!("write less than {in_all}, or 0 for no limit"),
+        );
+    }
 }
 
 /// The path of the health endpoint. An empty one turns it off.
