@@ -127,8 +127,14 @@ pub(super) fn health_path(
     let mut endpoints = apps.iter().flat_map(|app| &app.endpoints);
     if endpoints.any(|endpoint| endpoint.url.path == health) {
         let what = format!(
-            "an endpoint has the path {health} too, and plain requests to it would get the health answer"
+            "an endpoint has the path {health} too, and plain requests to it would get the health \
+             answer"
         );
+        if given.is_none() {
+            // Nobody asked for the path: an app of that name must not keep the daemon from starting.
+            findings.warn(&path, what, "write a path for the health, or \"\" for none");
+            return None;
+        }
         findings.error(&path, what, "write another path, or \"\" for none");
     }
     Some(health.to_owned())

@@ -80,3 +80,12 @@ fn settings_that_make_no_sense_together_are_told() {
     let fine = r#""max_ws_byte_rate": 1000, "max_ws_msg_size": 1000, "max_conn_c_per_addr": 4096"#;
     assert_eq!(said(&format!("{{ {ECHO}, {fine} }}")), "");
 }
+
+#[test]
+fn an_app_at_the_default_health_path_is_served_and_health_is_not() {
+    let dir = Folder::new("healthz");
+    dir.file("healthz.so", b"");
+    let Loaded { config, warnings } = parse("c.json", "{}", &around(dir.path())).unwrap();
+    assert_eq!((config.health_path, config.apps.len()), (None, 1));
+    assert!(warnings.to_string().contains("an endpoint has the path /healthz too"), "{warnings}");
+}
