@@ -41,6 +41,22 @@ fn pong(client: &mut Client) {
     client.send(&Frame::new(opcode::PONG, b"")).unwrap();
 }
 
+/// A wait for answers that is longer than the one before a ping must not put the next ping off.
+#[test]
+fn an_answer_brings_the_next_ping_nearer_than_the_end_of_the_wait_for_it() {
+    let config = r#"{ "ping_wait": 1, "pong_wait": 60 }"#;
+    let daemon = Builder::new().app("echo").config(config).start();
+    let mut client = daemon.connect("/echo");
+    for _ in 0..3 {
+        let start = Instant::now();
+        expect_ping(&mut client);
+        assert!(start.elapsed() < SECOND + SLACK, "a ping after {:?}", start.elapsed());
+        pong(&mut client);
+    }
+    client.close_cleanly();
+    daemon.stop_well();
+}
+
 /// Answers pings until `end`; nothing else may come.
 fn answer_until(client: &mut Client, end: Instant) -> usize {
     let mut pings = 0;

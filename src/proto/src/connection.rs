@@ -337,6 +337,14 @@ impl Connection {
         }
     }
 
+    /// Whether whatever the peer sends now, short of the end of the phase Open, can only put
+    /// [`Connection::deadline`] off: it is open, and no answer to a ping is awaited, which may have
+    /// more time than silence has.
+    #[inline]
+    pub fn is_at_ease(&self) -> bool {
+        self.phase == Phase::Open && !self.is_pinged
+    }
+
     /// When [`Connection::expire`] has something to do, if the peer does nothing until then.
     #[inline]
     pub fn deadline(&self, limits: &Limits) -> Option<Millis> {

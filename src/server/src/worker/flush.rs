@@ -106,6 +106,7 @@ impl<N: Net> Worker<N> {
         let (Some(socket), Some(under_way)) = (&peer.socket, &mut peer.under_way) else {
             return Ok(());
         };
+        let was_at_ease = peer.connection.is_at_ease();
         while peer.flags.writable && !under_way.backlog.is_empty() {
             let front = under_way.backlog.front();
             let offered = front.len();
@@ -116,6 +117,9 @@ impl<N: Net> Worker<N> {
                 peer.connection.restart_silence(self.now); // who takes something is there
             }
             peer.flags.writable = taken == offered;
+        }
+        if !was_at_ease && peer.connection.is_at_ease() {
+            self.remind(slot); // the next ping may be due before the answer to the last one was
         }
         Ok(())
     }

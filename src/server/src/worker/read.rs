@@ -158,7 +158,7 @@ impl<N: Net> Worker<N> {
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
     pub(super) fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
         let scratch_start = self.gather.scratch.len();
-        let was_open = self.is_open(slot);
+        let was_at_ease = self.is_at_ease(slot);
         let mut input = Input::new(bytes);
         let end = loop {
             match self.digest_one(slot, &mut input) {
@@ -207,15 +207,14 @@ impl<N: Net> Worker<N> {
             }
         }
         self.weigh(slot);
-        // What an open connection says can only put its deadline off.
-        if !(was_open && self.is_open(slot)) {
+        // Otherwise the deadline was only put off, and the reminder that is set will do.
+        if !(was_at_ease && self.is_at_ease(slot)) {
             self.remind(slot);
         }
     }
 
-    fn is_open(&mut self, slot: u32) -> bool {
-        let peer = self.peers.get_mut(slot);
-        peer.is_some_and(|peer| peer.connection.phase() == Phase::Open)
+    fn is_at_ease(&mut self, slot: u32) -> bool {
+        self.peers.get_mut(slot).is_some_and(|peer| peer.connection.is_at_ease())
     }
 
     /// Keeps the sum of what is held of bytes that wait for more bytes or for an app. When it becomes
