@@ -190,7 +190,10 @@ fn a_client_that_reads_slowly_is_not_silent() {
 #[test]
 fn a_client_that_is_not_read_while_it_takes_nothing_is_not_silent() {
     // It has sent much more than it takes back, so it is not read; its pong waits among the rest.
-    let daemon = impatient(&["echo"], "");
+    // Little is under way to the app and back, so that it is held back before it is closed.
+    let keys = r#""max_ws_msg_size": 65536, "inbound_block_budget": 65536,
+                  "outbound_block_budget": 65536,"#;
+    let daemon = impatient(&["echo"], keys);
     let mut client = daemon.connect("/echo");
     sys::set_receive_buffer(client.stream(), 65_536).unwrap();
     client.stream().set_write_timeout(Some(SECOND)).unwrap();

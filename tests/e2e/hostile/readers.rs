@@ -1,7 +1,6 @@
 //! Slow readers: not those that take nothing, who are dropped, but those that take just enough.
 
 use std::io::Read;
-use std::time::Duration;
 
 use ringsocket_tests::client::Client;
 use ringsocket_tests::frame::{Header, Piece, Scanner};
@@ -77,11 +76,8 @@ fn who_asks_for_more_than_it_reads_is_closed_with_1013() {
         Target::start(r#""max_backpressure": 262144, "outbound_block_budget": 16777216,"#);
     let mut readers: Vec<Client> = (0..CLIENTS)
         .map(|_| {
-            let mut client = target.daemon.connect("/faulty");
-            // More than a segment of the loopback's, or the kernel probes ever more rarely whether
-            // there is room again, while the clients before it are read.
-            sys::set_receive_buffer(client.stream(), 262_144).unwrap();
-            client.set_patience(Duration::from_secs(60));
+            let client = target.daemon.connect("/faulty");
+            sys::set_receive_buffer(client.stream(), 65_536).unwrap();
             client
         })
         .collect();
@@ -89,6 +85,12 @@ fn who_asks_for_more_than_it_reads_is_closed_with_1013() {
         client.text("flood 200 100000").unwrap();
         target.serves();
     }
+    // The app answers in order: once it has answered this, it has sent all of that to clients that
+    // have read nothing of it yet.
+    let mut last = target.daemon.connect("/faulty");
+    last.text("request").unwrap();
+    last.receive_text();
+    last.close_cleanly();
     for client in &mut readers {
         assert_eq!(close_code(client), 1013);
         client.close(1013, "").unwrap();
