@@ -55,6 +55,24 @@ fn a_flood_from_the_app_to_a_client_that_reads_is_bounded() {
 }
 
 #[test]
+fn who_was_closed_for_reading_too_slowly_is_not_heard_while_the_close_waits() {
+    let daemon = Builder::new().app("faulty").start();
+    let mut client = daemon.connect("/faulty");
+    sys::set_receive_buffer(client.stream(), 65_536).unwrap();
+    client.stream().set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    client.text("flood 2000 50000").unwrap();
+    daemon.wait_log("closed with 1013");
+    let bytes = vec![1; 50_000];
+    let mut sent = 0;
+    while client.binary(&bytes).is_ok() {
+        sent += bytes.len() as u64;
+        assert!(sent < 64 * MIB, "whatever it sends is taken");
+    }
+    drop(client);
+    daemon.stop_well();
+}
+
+#[test]
 fn an_echo_client_that_only_sends_is_held_back_and_then_dropped() {
     let config = r#"{ "log_level": "info", "write_stall_wait": 1 }"#;
     let daemon = Builder::new().app("echo").config(config).start();

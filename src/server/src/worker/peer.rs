@@ -155,9 +155,11 @@ impl<S> Peer<S> {
     }
 
     /// Whether what waits for it is little enough for it to be read: a peer that does not read is
-    /// not read. `flush` looks again when there is less.
+    /// not read. `flush` looks again when there is less. Where a Close frame waits, anything is too
+    /// much: what such a peer sends would only be thrown away, at whatever rate it likes.
     pub fn may_be_read(&self, max_backpressure: usize) -> bool {
-        self.backlog_len() <= max_backpressure / 4
+        let most = if self.connection.phase() == Phase::Closing { 0 } else { max_backpressure / 4 };
+        self.backlog_len() <= most
     }
 
     /// Whether anything at all waits for the peer to take it.
