@@ -13,7 +13,7 @@ use super::{Config, Limits, Port, Surroundings, Waits, apps, front, raw};
 use crate::log::Level;
 
 /// The largest header of a client's frame: RFC 6455 section 5.2.
-const MAX_FRAME_HEADER: usize = 14;
+pub(super) const MAX_FRAME_HEADER: usize = 14;
 const MIB: usize = 1 << 20;
 const DEFAULT_FD_ALLOC_C: u64 = 4096;
 /// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::checked::number;
+use super::checked::{MAX_FRAME_HEADER, number};
 use super::error::nearest;
 use super::parse::{Findings, Path};
 use super::{App, Deflate, ForwardedHeader, Limits, Port, keys, raw};
@@ -86,13 +86,15 @@ pub(super) fn deflate(
 pub(super) fn pace(limits: &Limits, findings: &mut Findings<'_>) {
     let root = Path::root();
     let message = limits.max_ws_msg_size as u64;
-    if let Some(rate) = limits.max_ws_byte_rate.filter(|rate| rate.get() < message) {
+    // The header of its frame counts as well.
+    let least = message + MAX_FRAME_HEADER as u64;
+    if let Some(rate) = limits.max_ws_byte_rate.filter(|rate| rate.get() < least) {
         let key = keys::MAX_WS_BYTE_RATE.key;
         let what = format!(
-            "a message may have {message} bytes (`max_ws_msg_size`), but who sends more than {rate} \
-             at once is closed with 1008"
+            "a message may have {message} bytes (`max_ws_msg_size`), and a frame's header comes on \
+             top, but who sends more than {rate} at once is closed with 1008"
         );
-        let hint = format!("write at least {message}, or lower `max_ws_msg_size`");
+        let hint = format!("write at least {least}, or lower `max_ws_msg_size`");
         findings.warn(&root.key(key), what, &hint);
     }
     let in_all = limits.fd_alloc_c as u64;

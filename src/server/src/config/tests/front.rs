@@ -71,13 +71,15 @@ fn zero_and_nothing_turn_things_off() {
 fn settings_that_make_no_sense_together_are_told() {
     for (keys, told) in [
         (r#""max_ws_byte_rate": 1000"#, "who sends more than 1000 at once is closed with 1008"),
+        // The header of the frame counts as well.
+        (r#""max_ws_byte_rate": 1013, "max_ws_msg_size": 1000"#, "write at least 1014, or lower"),
         (r#""max_conn_c_per_addr": 5000"#, "is never reached: `fd_alloc_c` is 4096"),
         (r#""deflate_level": 0, "deflate_takeover": "both""#, "does nothing where `deflate_level`"),
     ] {
         let said = said(&format!("{{ {ECHO}, {keys} }}"));
         assert!(said.contains("warning: ") && said.contains(told), "{keys}: {said}");
     }
-    let fine = r#""max_ws_byte_rate": 1000, "max_ws_msg_size": 1000, "max_conn_c_per_addr": 4096"#;
+    let fine = r#""max_ws_byte_rate": 1014, "max_ws_msg_size": 1000, "max_conn_c_per_addr": 4096"#;
     assert_eq!(said(&format!("{{ {ECHO}, {fine} }}")), "");
 }
 
