@@ -120,10 +120,13 @@ impl Callbacks {
     /// If their number or a name is not as the header wants them.
     pub fn subprotocols(self) -> Result<Vec<String>, LoadError> {
         let abi::App { subprotocols, subprotocol_c: count, .. } = *self.0;
-        if count > abi::SUBPROTOCOL_MAX_C || (count > 0 && subprotocols.is_null()) {
-            let most = abi::SUBPROTOCOL_MAX_C;
-            let what =
-                format!("it names {count} of them where there may be {most}, or none at all");
+        let most = abi::SUBPROTOCOL_MAX_C;
+        if count > most {
+            let what = format!("it names {count} of them (subprotocol_c), and the most is {most}");
+            return Err(LoadError::Subprotocols(what));
+        }
+        if count > 0 && subprotocols.is_null() {
+            let what = format!("it says {count} (subprotocol_c) where there is no list of them");
             return Err(LoadError::Subprotocols(what));
         }
         let mut names = Vec::with_capacity(count);
@@ -164,5 +167,46 @@ impl Callbacks {
         // SAFETY: not null, so by the header's word a NUL-terminated constant string.
         let text = unsafe { CStr::from_ptr(self.0.built_with) };
         text.to_string_lossy().chars().take(100).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_number_of_subprotocols_is_named_for_what_it_is() {
+        let said = |subprotocols: *const abi::Bytes, subprotocol_c| {
+            let table = abi::App {
+                abi_version: abi::ABI_VERSION,
+                struct_size: size_of::<abi::App>() as u32,
+                built_with: null(),
+                init: None,
+                open: None,
+                read: None,
+                close: None,
+                timer: None,
+                quit: None,
+                subprotocols,
+                subprotocol_c,
+            };
+            let names = Callbacks::linked(Box::leak(Box::new(table))).subprotocols();
+            names.map_err(|error| error.to_string())
+        };
+        let names = [abi::Bytes::of(b"a"); 2];
+        assert_eq!(said(names.as_ptr(), 2), Ok(vec!["a".to_owned(); 2]));
+        assert_eq!(said(null(), 0), Ok(Vec::new()));
+        let none = said(null(), 3).unwrap_err();
+        assert!(
+            none.ends_with("it says 3 (subprotocol_c) where there is no list of them"),
+            "{none}"
+        );
+        let many = said(names.as_ptr(), 17).unwrap_err();
+        assert!(
+            many.ends_with("it names 17 of them (subprotocol_c), and the most is 16"),
+            "{many}"
+        );
     }
 }
