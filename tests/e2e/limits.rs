@@ -65,7 +65,9 @@ fn messages_and_control_frames_of_each_kind_have_a_rate() {
         assert_eq!(reason, "you send too many messages", "opcode {kind}");
         client.expect_end().unwrap();
     }
-    daemon.wait_log("closed with 1008: you send too many messages");
+    daemon.wait_log(
+        "closed with 1008: it sends more messages per second than it may (max_ws_msg_rate)",
+    );
     daemon.stop_well();
 }
 
@@ -79,7 +81,9 @@ fn bytes_have_a_rate_and_the_app_hears_of_the_end() {
     assert_eq!(reason, "you send too many bytes");
     client.expect_end().unwrap();
     drop(client);
-    daemon.wait_log("closed with 1008: you send too many bytes");
+    daemon.wait_log(
+        "closed with 1008: it sends more bytes per second than it may (max_ws_byte_rate)",
+    );
     witness.text("report").unwrap();
     let report = witness.receive_text();
     assert!(report.contains("1008 you send too many bytes"), "{report}");

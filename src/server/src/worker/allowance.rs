@@ -13,7 +13,9 @@ use std::num::NonZeroU64;
 use ringsocket_proto::{CloseCode, Millis, Phase};
 
 use super::net::Net;
+use super::peer::Peer;
 use super::{Worker, count};
+use crate::log::{self, Level};
 
 /// What one connection may send per second; `None`: as much as comes.
 #[derive(Clone, Copy, Default, Debug)]
@@ -113,22 +115,70 @@ impl Bucket {
     }
 }
 
+/// What a peer sends too much of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Excess {
+    Messages,
+    Bytes,
+}
+
+impl Excess {
+    /// What the peer and its app are told.
+    fn why(self) -> &'static str {
+        match self {
+            Self::Messages => "you send too many messages",
+            Self::Bytes => "you send too many bytes",
+        }
+    }
+
+    /// What it is, and the setting that limits it, for the operator.
+    fn what(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Messages => ("messages", "max_ws_msg_rate"),
+            Self::Bytes => ("bytes", "max_ws_byte_rate"),
+        }
+    }
+}
+
+/// Fails the connection of a peer that sends too fast. False if it is on the way out anyway.
+pub(super) fn fail<S>(peer: &mut Peer<S>, excess: Excess, out: &mut Vec<u8>) -> bool {
+    let is_open = peer.connection.phase() == Phase::Open;
+    if is_open {
+        peer.allowance = None;
+        peer.connection.fail_with(CloseCode::POLICY, excess.why(), out);
+    }
+    is_open
+}
+
 impl<N: Net> Worker<N> {
-    /// Counts bytes received from a peer. If they are too many, the connection fails, unless it is on
-    /// the way out anyway.
+    /// Counts bytes received from a peer. If they are too many, the connection fails.
     pub(super) fn count_bytes(&mut self, slot: u32, received: usize) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let Some(allowance) = &mut peer.allowance else { return };
-        if allowance.take_bytes(received, self.now) || peer.connection.phase() != Phase::Open {
+        if allowance.take_bytes(received, self.now) {
             return;
         }
-        peer.allowance = None;
-        count(&self.shared.counters[usize::from(self.index)].too_fast);
-        let (code, why) = (CloseCode::POLICY, "you send too many bytes");
         let start = self.gather.scratch.len();
-        peer.connection.fail_with(code, why, &mut self.gather.scratch);
-        self.gather.push_scratch(slot, &mut peer.chain, start);
-        self.note_violation(slot, code.get(), why);
+        if fail(peer, Excess::Bytes, &mut self.gather.scratch) {
+            self.gather.push_scratch(slot, &mut peer.chain, start);
+            self.note_too_fast(slot, Excess::Bytes);
+        }
+    }
+
+    /// A peer has sent too fast; its Close frame is on the way.
+    pub(super) fn note_too_fast(&mut self, slot: u32, excess: Excess) {
+        count(&self.counters().too_fast);
+        count(&self.counters().violations);
+        let (peer, client) = (self.address(slot), self.client_id(slot).to_u64());
+        let (code, (what, key)) = (CloseCode::POLICY.get(), excess.what());
+        log::limited!(
+            Level::Info,
+            worker: self.index,
+            client: client,
+            peer: peer,
+            "closed with {code}: it sends more {what} per second than it may ({key})"
+        );
+        self.tell_gone(slot, code, excess.why());
     }
 }
 

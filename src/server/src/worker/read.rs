@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ringsocket_proto::{CloseCode, Event, Input, Kind, Phase};
 
 use super::addresses::TooMany;
+use super::allowance::{self, Excess};
 use super::net::{Net, Token};
 use super::peer::Owed;
 use super::request::Desk;
@@ -58,6 +59,8 @@ pub(super) enum Step {
     Closed(u16, String),
     /// The peer broke the protocol; a Close frame is written.
     Violation(u16, &'static str),
+    /// The peer sends too fast; a Close frame is written.
+    TooFast(Excess),
 }
 
 impl<N: Net> Worker<N> {
@@ -198,6 +201,7 @@ impl<N: Net> Worker<N> {
                 self.tell_gone(slot, code, &reason);
             }
             Some(Step::Violation(code, why)) => self.note_violation(slot, code, why),
+            Some(Step::TooFast(excess)) => self.note_too_fast(slot, excess),
             Some(Step::Next | Step::NeedMore) | None => {}
         }
         // A connection that is over is to be finished even if it is sent nothing more.
@@ -274,14 +278,8 @@ impl<N: Net> Worker<N> {
             let counts = matches!(event, Event::Message { .. } | Event::Ping(_) | Event::Pong(_));
             if counts && !allowance.take_message(self.now) {
                 drop(event);
-                if peer.connection.phase() != Phase::Open {
-                    return Step::Next; // it is on the way out anyway
-                }
-                let (code, why) = (CloseCode::POLICY, "you send too many messages");
-                peer.allowance = None;
-                peer.connection.fail_with(code, why, out);
-                count(&self.shared.counters[usize::from(self.index)].too_fast);
-                return Step::Violation(code.get(), why);
+                let has_failed = allowance::fail(peer, Excess::Messages, out);
+                return if has_failed { Step::TooFast(Excess::Messages) } else { Step::Next };
             }
         }
         match event {
