@@ -1,48 +1,48 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
 //! Not for: what an extension means (`deflate`).
 
-use std::borrow::Cow;
-
-use crate::http::{is_token, is_token_byte};
+use crate::words;
 
 /// An extension that a client offers.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Extension<'a> {
     pub(crate) name: &'a str,
     /// Names, with their values if they have any.
-    pub(crate) params: Vec<(&'a str, Option<Cow<'a, str>>)>,
+    pub(crate) params: Vec<(&'a str, Option<String>)>,
 }
 
 /// Reads the value of one header field; `None` if it breaks the grammar. Empty members of the list
 /// are skipped (RFC 9110 section 5.6.1.2).
 pub(crate) fn parse(value: &[u8]) -> Option<Vec<Extension<'_>>> {
-    let mut rest = Rest(std::str::from_utf8(value).ok().filter(|value| value.is_ascii())?);
+    let mut rest = Rest(value);
     let mut extensions = Vec::new();
     loop {
-        while rest.eat(',') {}
+        while rest.eat(b',') {}
         if rest.is_empty() {
             return Some(extensions);
         }
         let name = rest.token()?;
         let mut params = Vec::new();
-        while rest.eat(';') {
+        while rest.eat(b';') {
             let name = rest.token()?;
-            let value = if rest.eat('=') { Some(rest.value()?) } else { None };
+            let value = if rest.eat(b'=') { Some(rest.value()?) } else { None };
             params.push((name, value));
         }
         extensions.push(Extension { name, params });
-        if !rest.is_empty() && !rest.0.starts_with(',') {
+        if !rest.is_empty() && !rest.0.starts_with(b",") {
             return None;
         }
     }
 }
 
 /// What has not been read yet; white space is skipped before each part.
-struct Rest<'a>(&'a str);
+struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
     fn skip_space(&mut self) {
-        self.0 = self.0.trim_start_matches([' ', '\t']);
+        while let [b' ' | b'\t', after @ ..] = self.0 {
+            self.0 = after;
+        }
     }
 
     fn is_empty(&mut self) -> bool {
@@ -50,38 +50,26 @@ impl<'a> Rest<'a> {
         self.0.is_empty()
     }
 
-    fn eat(&mut self, delimiter: char) -> bool {
+    fn eat(&mut self, delimiter: u8) -> bool {
         self.skip_space();
-        let rest = self.0.strip_prefix(delimiter);
+        let rest = self.0.strip_prefix(&[delimiter]);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
     }
 
     fn token(&mut self) -> Option<&'a str> {
         self.skip_space();
-        let end = self.0.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(self.0.len());
-        let (token, rest) = self.0.split_at(end);
+        let (token, rest) = words::token(self.0)?;
         self.0 = rest;
-        (!token.is_empty()).then_some(token)
+        std::str::from_utf8(token).ok()
     }
 
     /// A token, or a quoted string which holds one.
-    fn value(&mut self) -> Option<Cow<'a, str>> {
-        if !self.eat('"') {
-            return self.token().map(Cow::Borrowed);
-        }
-        let mut value = String::new();
-        let mut chars = self.0.char_indices();
-        loop {
-            match chars.next()? {
-                (at, '"') => {
-                    self.0 = &self.0[at + 1..];
-                    return is_token(value.as_bytes()).then_some(Cow::Owned(value));
-                }
-                (_, '\\') => value.push(chars.next()?.1),
-                (_, other) => value.push(other),
-            }
-        }
+    fn value(&mut self) -> Option<String> {
+        self.skip_space();
+        let (value, rest) = words::value(self.0)?;
+        self.0 = rest;
+        String::from_utf8(value).ok().filter(|value| words::is_token(value.as_bytes()))
     }
 }
 
@@ -92,7 +80,7 @@ mod tests {
     fn read(value: &str) -> Option<String> {
         let extensions = parse(value.as_bytes())?;
         let one = |extension: &Extension<'_>| {
-            let param = |(name, value): &(&str, Option<Cow<'_, str>>)| match value {
+            let param = |(name, value): &(&str, Option<String>)| match value {
                 Some(value) => format!("[{name}={value}]"),
                 None => format!("[{name}]"),
             };

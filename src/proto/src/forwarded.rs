@@ -9,7 +9,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::http::is_token_byte;
+use crate::words;
 
 /// The header in which proxies name addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,8 +112,8 @@ fn forwarded(element: &[u8]) -> Option<SocketAddr> {
     loop {
         // Between two semicolons there may be nothing.
         if !matches!(rest, [] | [b';', ..]) {
-            let (name, after) = token(rest)?;
-            let (value, after) = value(after.strip_prefix(b"=")?)?;
+            let (name, after) = words::token(rest)?;
+            let (value, after) = words::value(after.strip_prefix(b"=")?)?;
             if name.eq_ignore_ascii_case(b"for") {
                 if found.is_some() {
                     return None;
@@ -127,36 +127,6 @@ fn forwarded(element: &[u8]) -> Option<SocketAddr> {
             [] => return found,
             [b';', after @ ..] => after.trim_ascii_start(),
             _ => return None,
-        };
-    }
-}
-
-/// The value of a pair, a token or a quoted string, and what stands after it.
-fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    match text.strip_prefix(b"\"") {
-        Some(quoted) => unquote(quoted),
-        None => token(text).map(|(value, after)| (value.to_vec(), after)),
-    }
-}
-
-/// A token (RFC 9110 section 5.6.2), and what stands after it.
-fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let len = text.iter().take_while(|&&byte| is_token_byte(byte)).count();
-    (len > 0).then(|| text.split_at(len))
-}
-
-/// What a quoted string says (RFC 9110 section 5.6.4) whose first quote is taken away, and what
-/// stands after it.
-fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let (mut said, mut rest) = (Vec::new(), text);
-    loop {
-        rest = match rest {
-            [b'"', after @ ..] => return Some((said, after)),
-            [b'\\', byte, after @ ..] | [byte, after @ ..] => {
-                said.push(*byte);
-                after
-            }
-            [] => return None,
         };
     }
 }

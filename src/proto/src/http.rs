@@ -173,16 +173,6 @@ pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// Whether this is a token (RFC 9110 section 5.6.2).
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
-}
-
-/// Whether a token may hold this.
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 /// Reads a head whose end was found by [`Scan`], which has also bounded the number of its fields.
 pub(crate) fn parse(head: &[u8]) -> Result<Request<'_>, BadHead> {
     // RFC 9112 section 2.2: empty lines before the request line.

@@ -28,6 +28,7 @@ pub mod response;
 mod time;
 pub mod upgrade;
 pub mod utf8;
+mod words;
 
 pub use close::CloseCode;
 pub use connection::{Connection, Event, Expired, Limits, NO_PONG, Phase};

@@ -10,6 +10,7 @@ use crate::deflate::{self, Agreed, Terms};
 use crate::extensions;
 use crate::http::{self, Request};
 use crate::response::Response;
+use crate::words;
 
 /// What every client knows the server by (RFC 6455 section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -178,7 +179,7 @@ fn check(request: &Request<'_>, endpoint: &Endpoint) -> Result<(), Response> {
     // must not name any twice (4.1, item 10) is not the server's to check (4.2.1, item 8).
     let mut offers = request.all("sec-websocket-protocol").flat_map(http::list).peekable();
     let is_offering = request.header("sec-websocket-protocol").is_some();
-    if is_offering && (offers.peek().is_none() || !offers.all(http::is_token)) {
+    if is_offering && (offers.peek().is_none() || !offers.all(words::is_token)) {
         let why = "The Sec-WebSocket-Protocol is no list of subprotocols.";
         return Err(Response::new(400, why));
     }
