@@ -70,12 +70,9 @@ impl Offer {
                     !std::mem::replace(&mut offer.client_no_takeover, true)
                 }
                 (SERVER_BITS, Some(value)) => offer.server_bits.replace(bits(value)?).is_none(),
-                (CLIENT_BITS, value) => {
-                    let bits = value.map(bits);
-                    if bits == Some(None) {
-                        return None;
-                    }
-                    offer.client_bits.replace(bits.flatten()).is_none()
+                (CLIENT_BITS, None) => offer.client_bits.replace(None).is_none(),
+                (CLIENT_BITS, Some(value)) => {
+                    offer.client_bits.replace(Some(bits(value)?)).is_none()
                 }
                 _ => false,
             };
