@@ -164,7 +164,7 @@ fn bombs_end_at_the_limit_and_cost_nobody_else_anything() {
 #[test]
 fn a_broadcast_reaches_peers_of_all_kinds_in_order() {
     let config = r#"{ "deflate_takeover": "server", "deflate_takeover_c": 8, "worker_c": 2 }"#;
-    let daemon = Builder::new().app("broadcast").config(config).sockets(2).start();
+    let daemon = Builder::new().app("broadcast").config(config).sockets_of_one_port(2).start();
     let offers = [
         "permessage-deflate",
         "permessage-deflate; server_no_context_takeover",
@@ -203,7 +203,7 @@ fn a_broadcast_reaches_peers_of_all_kinds_in_order() {
 #[test]
 fn a_broadcast_to_a_thousand_is_compressed_once_for_each_worker_and_window() {
     let config = r#"{ "worker_c": 2, "max_conn_c_per_addr": 0, "log_level": "notice" }"#;
-    let daemon = Builder::new().app("broadcast").config(config).sockets(2).start();
+    let daemon = Builder::new().app("broadcast").config(config).sockets_of_one_port(2).start();
     let windows = ["permessage-deflate", "permessage-deflate; server_max_window_bits=11"];
     let mut clients: Vec<Client> =
         (0..1000).map(|at| connect(&daemon, "/broadcast", windows[at % 2])).collect();

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use ringsocket_tests::client::Client;
 use ringsocket_tests::daemon::{Builder, Daemon};
-use ringsocket_tests::sys;
 
 fn config(workers: usize) -> String {
     format!(
@@ -43,13 +42,8 @@ fn no_socket_of_a_shared_port_is_left_unpolled() {
     // The kernel spreads connections over the sockets of a port by hash: one that nobody polls
     // would strand its share.
     for workers in [1, 2, 4] {
-        let first = sys::listen_shared(0).unwrap();
-        let port = first.local_addr().unwrap().port();
-        let mut builder = Builder::new().app("echo").config(&config(workers)).socket("ws", first);
-        for _ in 0..2 {
-            builder = builder.socket("ws", sys::listen_shared(port).unwrap());
-        }
-        let daemon = builder.start();
+        let builder = Builder::new().app("echo").config(&config(workers));
+        let daemon = builder.sockets_of_one_port(3).start();
         for _ in 0..40 {
             is_served(daemon.address());
         }

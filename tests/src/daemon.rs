@@ -121,6 +121,18 @@ impl Builder {
         self
     }
 
+    /// Adds `count` sockets that share a port, over which the kernel spreads connections by hash.
+    /// Of one socket that several workers poll, a single worker may take all.
+    pub fn sockets_of_one_port(mut self, count: usize) -> Self {
+        let mut port = 0;
+        for _ in 0..count {
+            let socket = sys::listen_shared(port).expect("a socket of the port");
+            port = socket.local_addr().expect("the address of a socket").port();
+            self.sockets.push(("ws".to_owned(), socket));
+        }
+        self
+    }
+
     /// Adds an argument to the daemon's command line.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
