@@ -5,11 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringsocket::deputy::Deputy;
 use ringsocket::host::api::Instance;
 use ringsocket::host::app_loop::AppLoop;
 use ringsocket::host::context::{Context, Facts};
 use ringsocket::host::library::Callbacks;
 use ringsocket::host::outlets::{Outlet, Outlets};
+use ringsocket::host::pace::Threads;
+use ringsocket::host::post::{Post, Substitute};
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
 use ringsocket::worker::addresses::Addresses;
@@ -19,13 +22,13 @@ use ringsocket::worker::to_app::ToApp;
 use ringsocket::worker::{Counters, Policy, Shared, Worker};
 use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade::Endpoint;
-use ringsocket_ring::ring;
+use ringsocket_ring::{Consumer, ring};
 
 use crate::apps::{BROADCAST, CLOSING, ECHO, LAST};
 use crate::client::{Client, Ends, Manner, Plan};
 use crate::network::{self, Network, SimNet};
 use crate::rng::Rng;
-use crate::world::{self, AppSide, Scenario, WorkerSide};
+use crate::world::{self, AppSide, AppState, Scenario, WorkerSide};
 
 /// How long a client may be silent in [`Scenario::Quiet`], before and after it is sent a ping.
 pub(crate) const SILENCE: Duration = Duration::from_secs(1);
@@ -83,6 +86,7 @@ pub(crate) fn build(
     rng: &mut Rng,
     scenario: Scenario,
     is_roomy: bool,
+    has_deputies: bool,
 ) -> (Vec<WorkerSide>, AppSide, Arc<Shared>) {
     let mut site = Site::default();
     site.endpoints.push(Endpoint {
@@ -104,23 +108,33 @@ pub(crate) fn build(
     let app_waker = Arc::new(Waker::simulated(world::until_the_app_is_woken));
     let budget = if is_roomy { 16 << 20 } else { 70_000 + rng.below(100_000) };
     let outward = if is_roomy { ROOMY_RING } else { SMALL_RING };
-    let (mut workers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
-    for index in 0..worker_c {
+    let mut producers = Vec::new();
+    let (mut sides, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..worker_c {
         let waker = Arc::new(Waker::simulated(|| {}));
         let (producer, consumer) = ring(SMALL_RING).expect("memory for a ring");
-        let to_app = ToApp::new(producer, 70_000 + rng.below(100_000), Arc::clone(&app_waker));
+        producers.push(producer);
         inbound.push(consumer);
         let (producer, consumer) = ring(outward).expect("memory for a ring");
         outlets.push(Outlet::new(producer, Arc::clone(&waker)));
+        sides.push((waker, consumer));
+    }
+    let probes = inbound.iter().map(Consumer::probe).collect();
+    let post = Arc::new(Post::new(probes, Arc::clone(&app_waker)));
+    let mut workers = Vec::new();
+    for (index, (producer, (waker, consumer))) in producers.into_iter().zip(sides).enumerate() {
+        let deputy = || Box::new(Substitute::new(Arc::clone(&post), index)) as Box<dyn Deputy>;
+        let budget = 70_000 + rng.below(100_000);
+        let deputy = has_deputies.then(deputy);
+        let to_app = ToApp::new(producer, budget, Arc::clone(&app_waker), deputy);
         let (network, own) = (Rc::clone(network), Arc::clone(&waker));
         let net = SimNet { worker: index, network, waker: own };
         let (to_apps, from_apps) = (vec![to_app], vec![consumer]);
-        let shared = Arc::clone(&shared);
-        let own = Arc::clone(&waker);
+        let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
         let worker = Worker::new(index as u8, net, shared, own, to_apps, from_apps);
         workers.push(WorkerSide { worker: Some(worker), waker, is_asleep: false, until: None });
     }
-    let outlets = Outlets::new(outlets, budget, Arc::clone(&app_waker));
+    let outlets = Outlets::new(outlets, budget, app_waker);
     let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000 };
     let app = match scenario {
         Scenario::Broadcast => &BROADCAST,
@@ -128,8 +142,9 @@ pub(crate) fn build(
         _ => &ECHO,
     };
     let context = Context::new(facts, outlets, world::now);
-    let app = AppLoop::new(Instance::new(Callbacks::linked(app), context), inbound);
-    (workers, AppSide { app: Some(app), waker: app_waker, is_asleep: false }, shared)
+    let instance = Instance::new(Callbacks::linked(app), context);
+    let app = Box::new(AppLoop::new(instance, inbound, Threads::Any));
+    (workers, AppSide { state: AppState::Awake(app), post }, shared)
 }
 
 fn policy(scenario: Scenario) -> Policy {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringsocket::host::app_loop::{self, AppLoop};
+use ringsocket::host::post::{Bed, Post, Rest};
 use ringsocket::waker::Waker;
 use ringsocket::worker::{Counters, Shared, Turn, Worker};
 
@@ -104,10 +105,15 @@ struct Outside {
 
 /// The app and its sleep.
 pub(crate) struct AppSide {
-    /// `None` once it has ended.
-    pub(crate) app: Option<AppLoop>,
-    pub(crate) waker: Arc<Waker>,
-    pub(crate) is_asleep: bool,
+    pub(crate) state: AppState,
+    pub(crate) post: Arc<Post>,
+}
+
+/// What the app's own thread is at.
+pub(crate) enum AppState {
+    Awake(Box<AppLoop>),
+    Asleep(Bed),
+    Over,
 }
 
 thread_local! {
@@ -160,29 +166,44 @@ fn step_app() -> bool {
 impl AppSide {
     /// What `host::thread` does, with a sleep that does not block.
     fn step(&mut self) -> bool {
-        let Some(app) = &mut self.app else { return false };
-        if self.is_asleep && self.waker.sleeper().is_asleep() {
-            return false;
-        }
-        self.waker.sleeper().retract();
-        self.is_asleep = false;
-        match app.turn() {
-            app_loop::Turn::Busy => {}
-            app_loop::Turn::Over => self.app = None,
-            app_loop::Turn::Idle(_) => {
-                self.waker.sleeper().announce();
-                self.is_asleep = !app.has_news();
-                if !self.is_asleep {
-                    self.waker.sleeper().retract();
-                }
+        let sleeper = self.post.waker().sleeper();
+        let (state, has_done) = match std::mem::replace(&mut self.state, AppState::Over) {
+            AppState::Over => return false,
+            AppState::Asleep(bed) if sleeper.is_asleep() => (AppState::Asleep(bed), false),
+            AppState::Asleep(bed) => {
+                sleeper.retract();
+                (self.post.rise(bed).into(), true)
             }
+            AppState::Awake(mut app) => match app.turn() {
+                app_loop::Turn::Busy => (AppState::Awake(app), true),
+                app_loop::Turn::Over => (AppState::Over, true),
+                app_loop::Turn::Idle(_) => (self.post.lie_down(app, Some(now())).into(), true),
+            },
+        };
+        self.state = state;
+        has_done
+    }
+
+    fn is_awake(&self) -> bool {
+        match self.state {
+            AppState::Awake(_) => true,
+            AppState::Asleep(_) => !self.post.waker().sleeper().is_asleep(),
+            AppState::Over => false,
         }
-        true
+    }
+}
+
+impl From<Rest> for AppState {
+    fn from(rest: Rest) -> Self {
+        match rest {
+            Rest::Awake(app) => Self::Awake(app),
+            Rest::Asleep(bed) => Self::Asleep(bed),
+        }
     }
 }
 
 fn is_app_over() -> bool {
-    APP.with_borrow(|side| side.as_ref().is_some_and(|side| side.app.is_none()))
+    APP.with_borrow(|side| side.as_ref().is_some_and(|side| matches!(side.state, AppState::Over)))
 }
 
 /// The app sleeps in the middle of its turn: the others go on until one of them wakes it.
@@ -304,9 +325,7 @@ impl Outside {
         let is_app_awake = APP.with(|side| match side.try_borrow() {
             // In the middle of a turn: then it sleeps there.
             Err(_) => false,
-            Ok(side) => side.as_ref().is_some_and(|side| {
-                side.app.is_some() && !(side.is_asleep && side.waker.sleeper().is_asleep())
-            }),
+            Ok(side) => side.as_ref().is_some_and(AppSide::is_awake),
         });
         if is_app_awake
             || self.network.borrow().is_moving()
@@ -379,8 +398,12 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     let plan = setup::plan(scenario, seed, &mut rng);
     let worker_c = 1 + rng.below(3);
     let network = Network::new(worker_c, rng.next());
-    let (workers, mut app, shared) = setup::build(worker_c, &network, &mut rng, scenario, is_roomy);
-    APP_WAKER.set(Some(Arc::clone(&app.waker)));
+    // A worker that runs the app cannot wait for the others here, as only one thing happens at a
+    // time: so there are no others, or their rings are roomy.
+    let has_deputies = (is_roomy || worker_c == 1) && !rng.once_in(3);
+    let (workers, mut app, shared) =
+        setup::build(worker_c, &network, &mut rng, scenario, is_roomy, has_deputies);
+    APP_WAKER.set(Some(Arc::clone(app.post.waker())));
     let clients = setup::clients(scenario, &plan, &mut network.borrow_mut(), &mut rng);
     let stop_at = (scenario == Scenario::Stopping).then(|| 1 + rng.below(4000));
     if scenario == Scenario::Failing {
@@ -401,7 +424,8 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         steps,
         idle,
     }));
-    app.app.as_mut().expect("not over yet").init().expect("the apps' init does not fail");
+    let AppState::Awake(first) = &mut app.state else { unreachable!("it begins awake") };
+    first.init().expect("the apps' init does not fail");
     APP.set(Some(app));
 
     // A slow app is one for which everybody else waits, asleep.

@@ -28,11 +28,12 @@
  *
  * C11 or later, C++11 or later (designated initialisers: C++20).
  *
- * Threads. All callbacks of an app run one at a time. They do not always run on
- * the same thread, so keep nothing in thread-local variables between calls. The
- * server's functions may be called only from within a callback, on its thread,
- * with the `rs` that this very call was given; an `rs_t *` kept for later is
- * worthless.
+ * Threads. All callbacks of an app run one at a time, on a thread of the app's
+ * own, unless the app says with RS_APP_ANY_THREAD that it does not matter where:
+ * then the server spares it the way to that thread and back, as often as it can,
+ * which is the faster the shorter its callbacks are. The server's functions may
+ * be called only from within a callback, on its thread, with the `rs` that this
+ * very call was given; an `rs_t *` kept for later is worthless.
  *
  * Order. init first. Then for each client: open once, read for each of its
  * messages in the order in which they arrived, close once. quit last.
@@ -135,6 +136,18 @@ enum rs_level {
     RS_LEVEL_INFO = 6,
     RS_LEVEL_DEBUG = 7
 };
+
+/* What an app says of itself in struct rs_app's flags: a sum of these. */
+
+/* The callbacks may run on any thread of the server, one at a time, each after
+ * the one before has returned and with all its effects in view. Not for an app
+ * that keeps something in thread-local variables between calls, or uses a
+ * library that does. */
+#define RS_APP_ANY_THREAD 1
+
+/* Whatever the app sends as RS_UTF8 is UTF-8 indeed, so the server need not look.
+ * If it is not, clients fail their connections (RFC 6455 section 8.1). */
+#define RS_APP_UTF8_SENT 2
 
 /* Largest reason of a close in bytes (RFC 6455 section 5.5). */
 #define RS_CLOSE_REASON_MAX_SIZE 123
@@ -243,6 +256,8 @@ struct rs_app {
      * table and its names stay as they are for the life of the process. */
     const struct rs_bytes *subprotocols;
     size_t subprotocol_c;
+
+    uint64_t flags; /* RS_APP_...; 0 for none */
 };
 
 /* -------------------------------------------------------------------------- *

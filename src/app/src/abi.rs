@@ -172,7 +172,15 @@ pub struct App {
     pub subprotocols: *const Bytes,
     /// Number of subprotocols, up to [`SUBPROTOCOL_MAX_C`].
     pub subprotocol_c: usize,
+    /// A sum of [`APP_ANY_THREAD`] and [`APP_UTF8_SENT`].
+    pub flags: u64,
 }
+
+/// In [`App::flags`]: the callbacks may be called on any thread, one at a time.
+pub const APP_ANY_THREAD: u64 = 1;
+
+/// In [`App::flags`]: whatever the app sends as text is UTF-8, so that the server need not look.
+pub const APP_UTF8_SENT: u64 = 2;
 
 impl App {
     /// The size of the first release of this [`ABI_VERSION`], which ended with `quit`.

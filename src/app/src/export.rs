@@ -75,6 +75,8 @@ pub const fn vtable<A: App>() -> abi::App {
         quit: Some(quit::<A>),
         subprotocols: Subprotocols::<A>::LIST.as_ptr(),
         subprotocol_c: A::SUBPROTOCOLS.len(),
+        // An `App` is `Send`, and what it sends as text is a `str`.
+        flags: abi::APP_UTF8_SENT | if A::OWN_THREAD { 0 } else { abi::APP_ANY_THREAD },
     }
 }
 

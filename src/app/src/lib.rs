@@ -50,7 +50,8 @@
 //! # Laws
 //!
 //! - All callbacks of an app run one at a time, so an app needs no locks. They do not always run
-//!   on the same thread, so it is [`Send`] and should keep nothing in thread-local variables.
+//!   on the same thread, so it is [`Send`] and should keep nothing in thread-local variables,
+//!   unless it asks for a thread of its own ([`App::OWN_THREAD`]).
 //! - For each client an app sees [`App::open`] once, then [`App::read`] for each message in the
 //!   order in which they arrived, then [`App::close`] once.
 //! - Nothing reaches a client before its `open` has returned.
@@ -105,6 +106,14 @@ pub trait App: Send + Sized + 'static {
     /// one (a browser then ends the connection by itself), and so is one that offers none at all:
     /// an app that wants neither closes such clients in [`open`](Self::open).
     const SUBPROTOCOLS: &'static [&'static str] = &[];
+
+    /// Whether callbacks are to run on no other thread than the app's own, as an app wants
+    /// that uses thread-local variables, or a library that does.
+    ///
+    /// Otherwise the server calls the app on whatever thread has a message for it while the app's
+    /// own sleeps, still one call at a time: that spares the way to the other thread and back, which
+    /// is most of what a short callback costs. An app that turns out to be slow stays on its own.
+    const OWN_THREAD: bool = false;
 
     /// Makes the app. Called once, before any client is there, so nothing can be sent yet; timers
     /// can be set.

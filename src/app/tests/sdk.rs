@@ -450,6 +450,21 @@ fn the_table_names_its_maker_and_size() {
     assert_eq!(table.struct_size as usize, size_of::<abi::App>());
     assert!(!table.built_with.is_null());
     assert_eq!(table.subprotocol_c, 2);
+    assert_eq!(table.flags, abi::APP_ANY_THREAD | abi::APP_UTF8_SENT);
+}
+
+#[test]
+fn an_app_may_ask_for_a_thread_of_its_own() {
+    struct Loner;
+    impl App for Loner {
+        const OWN_THREAD: bool = true;
+
+        fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
+            Ok(Self)
+        }
+    }
+    let table = ringsocket_app::__private::vtable::<Loner>();
+    assert_eq!(table.flags, abi::APP_UTF8_SENT);
 }
 
 #[test]

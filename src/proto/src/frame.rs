@@ -93,17 +93,20 @@ pub const fn header(opcode: Opcode, payload_len: u64) -> ([u8; MAX_HEADER], usiz
     }
 }
 
-/// Opcode and payload of a whole, unfragmented frame whose header is one of [`header`]'s; `None` if
-/// it is not.
-pub fn open(frame: &[u8]) -> Option<(Opcode, &[u8])> {
-    let opcode = Opcode::new(frame.first()? & 0x0f)?;
+/// Header and payload of a whole frame whose header is one of [`header`]'s; `None` if it is not.
+pub fn split(frame: &[u8]) -> Option<(&[u8], &[u8])> {
     let header_len = match frame.get(1)? {
         0..=125 => 2,
         126 => 4,
         127 => MAX_HEADER,
         _ => return None,
     };
-    Some((opcode, frame.get(header_len..)?))
+    frame.split_at_checked(header_len)
+}
+
+/// The opcode of a frame that begins with this header.
+pub fn opcode(header: &[u8]) -> Option<Opcode> {
+    Opcode::new(header.first()? & 0x0f)
 }
 
 /// Appends a control frame. `payload` has at most 125 bytes.
@@ -282,12 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_ours_is_opened_again() {
+    fn a_frame_of_ours_is_split_again() {
         for len in [0, 125, 126, 65535, 65536] {
             let (bytes, header_len) = header(Opcode::Text, len as u64);
             let frame = [&bytes[..header_len], &vec![7; len]].concat();
-            assert_eq!(open(&frame), Some((Opcode::Text, &vec![7; len][..])));
-            assert_eq!(open(&frame[..1]), None);
+            assert_eq!(split(&frame), Some(frame.split_at(header_len)));
+            assert_eq!(opcode(&frame), Some(Opcode::Text));
+            assert_eq!(split(&frame[..1]), None);
         }
     }
 }

@@ -26,9 +26,11 @@ pub enum Kind {
 /// The bytes of a message.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Payload<'a> {
-    /// The whole message lay in the input and was unmasked in place, or was inflated into a buffer
-    /// of the [`Inflater`].
+    /// The whole message lay in the input and was unmasked in place: the last bytes of the input
+    /// that have been read.
     Borrowed(&'a [u8]),
+    /// The message was inflated into a buffer of the [`Inflater`].
+    Inflated(&'a [u8]),
     /// The message came in pieces, or was large when inflated; its buffer is handed over. Its
     /// capacity is at most twice its length, or 1 KiB.
     Owned(Vec<u8>),
@@ -38,7 +40,7 @@ impl Payload<'_> {
     /// The bytes in a buffer of the caller's own; copied if they are borrowed.
     pub fn into_vec(self) -> Vec<u8> {
         match self {
-            Self::Borrowed(bytes) => bytes.to_vec(),
+            Self::Borrowed(bytes) | Self::Inflated(bytes) => bytes.to_vec(),
             Self::Owned(buffer) => buffer,
         }
     }
@@ -50,7 +52,7 @@ impl Deref for Payload<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         match self {
-            Self::Borrowed(bytes) => bytes,
+            Self::Borrowed(bytes) | Self::Inflated(bytes) => bytes,
             Self::Owned(buffer) => buffer,
         }
     }
@@ -79,7 +81,7 @@ pub(crate) fn inflate<'x>(
     check(kind, inflater.output())?;
     Ok(match inflater.take_large() {
         Some(buffer) => Payload::Owned(buffer),
-        None => Payload::Borrowed(inflater.output()),
+        None => Payload::Inflated(inflater.output()),
     })
 }
 

@@ -46,10 +46,13 @@
 //! Its wakers call [`Sleeper::rouse`] after each [`Producer::publish`] that returned true, and
 //! after each [`Consumer::release`] that returned true. No wake-up is then lost: loom checks it
 //! (`tests/loom`), and checks that it would be lost if any one of the fences were missing.
+//!
+//! A thread that sleeps may leave what it runs to others: see [`RunRight`].
 
 mod block;
 mod memory;
 mod record;
+mod right;
 mod sleep;
 mod spsc;
 mod sync;
@@ -59,5 +62,6 @@ mod loom_tests;
 
 pub use block::BlockPool;
 pub use record::{Full, Position, Record, ReserveError};
+pub use right::RunRight;
 pub use sleep::Sleeper;
-pub use spsc::{Consumer, Producer, Reservation, ring};
+pub use spsc::{Consumer, Probe, Producer, Reservation, ring};

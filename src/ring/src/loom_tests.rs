@@ -15,6 +15,7 @@
 
 mod both;
 mod positions;
+mod right;
 mod sleep;
 mod space;
 

@@ -40,11 +40,11 @@
 use crate::{
     memory::Memory,
     record::ALIGN,
-    sync::{AtomicBool, AtomicUsize},
+    sync::{AtomicBool, AtomicUsize, Site, ordering},
 };
 use std::{
     collections::VecDeque,
-    io,
+    fmt, io,
     sync::{Arc, OnceLock, atomic},
 };
 
@@ -53,6 +53,32 @@ mod producer;
 
 pub use consumer::Consumer;
 pub use producer::{Producer, Reservation};
+
+/// Looks at a ring from outside: for who does not have the reading end in hand.
+#[derive(Clone)]
+pub struct Probe(Arc<Shared>);
+
+impl Probe {
+    /// Whether something is published that the consumer has not released. After a fence that is
+    /// also the producer's, see [`RunRight`](crate::RunRight).
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        let head = self.0.head.0.load(atomic::Ordering::Relaxed);
+        self.0.tail.0.load(atomic::Ordering::Relaxed) != head
+    }
+
+    /// Whether the [`Producer`] was dropped.
+    pub fn is_abandoned(&self) -> bool {
+        let order = ordering(Site::SeeAbandoned, atomic::Ordering::Acquire);
+        self.0.fixed.0.producer_gone.load(order)
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe").field("ring", &self.0.fixed.0.ring).finish()
+    }
+}
 
 /// Two cache lines: processors fetch lines in pairs.
 #[repr(align(128))]

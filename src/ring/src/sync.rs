@@ -9,9 +9,9 @@
 //! site out and so prove that the model fails without it.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// A place in the protocol whose memory ordering it cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub(crate) enum Site {
     AnnounceFence,
     /// The fence in `Sleeper::rouse`, between what was published and the load of the state.
     RouseFence,
+    /// The Release swap by which a thread leaves what it runs.
+    Leave,
+    /// The Acquire swap by which another takes it.
+    Take,
+    /// The fence in `RunRight::leave`, between that swap and the look at what was published.
+    LeaveFence,
 }
 
 /// A sequentially consistent fence.

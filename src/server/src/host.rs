@@ -3,9 +3,11 @@
 //! Files of this room: `library` (dlopen and the version check), `api` (the C interface: calls into
 //! an app, and what an app may call), `context` (what those calls do), `outlets` (the rings to the
 //! workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
-//! an app's turns and sleeps in between).
+//! an app's turns and sleeps in between), `post` (where it leaves the app meanwhile, for workers to
+//! run), `stand` (such a worker during a call), `pace` (whether the app is quick enough for that).
 //!
-//! It never imports `worker`: the two meet in the rings and in [`crate::message`].
+//! It never imports `worker`: the two meet in the rings, in [`crate::message`] and in
+//! [`crate::deputy`].
 
 pub mod api;
 pub mod app_loop;
@@ -13,4 +15,7 @@ pub mod clients;
 pub mod context;
 pub mod library;
 pub mod outlets;
+pub mod pace;
+pub mod post;
+mod stand;
 pub mod thread;

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod deputy;
 pub mod host;
 pub mod log;
 pub mod message;

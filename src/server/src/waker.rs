@@ -12,6 +12,9 @@ use ringsocket_ring::Sleeper;
 
 use crate::sys::{eventfd::EventFd, futex};
 
+/// How long a pause is.
+const PAUSE: Duration = Duration::from_micros(50);
+
 /// The call that ends a sleep.
 #[derive(Debug)]
 enum Kick {
@@ -85,6 +88,15 @@ impl Waker {
             Kick::Simulated(meanwhile) => meanwhile(),
         }
         self.sleeper.retract();
+    }
+
+    /// A short pause, for a worker that runs the app whose own thread sleeps here, and that nobody
+    /// will wake.
+    pub fn pause(&self) {
+        match self.kick {
+            Kick::Futex | Kick::EventFd(_) => std::thread::sleep(PAUSE),
+            Kick::Simulated(meanwhile) => meanwhile(),
+        }
     }
 
     /// Notes one turn of the thread's loop, for the watchdog.

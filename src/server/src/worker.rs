@@ -4,7 +4,7 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
-//! `gather`, `flush` and `backlog` (outwards), `farewell` (ends of connections and of the worker),
+//! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell` (ends of connections and of the worker),
 //! `timers`, `silence` and `allowance` (limits of time and pace), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
@@ -15,6 +15,7 @@ pub mod allowance;
 pub mod backlog;
 pub mod counters;
 mod deliver;
+mod direct;
 mod farewell;
 mod flush;
 pub mod gather;
@@ -179,6 +180,8 @@ pub struct Worker<N: Net> {
     exception: u32,
     /// Sum of what all peers hold of heads and messages that have come in part, in bytes.
     held: usize,
+    /// Bytes that have been compressed in this turn for single peers of apps that are called directly.
+    pressed: usize,
     /// An outbound ring was not read to its end.
     more_from_apps: bool,
     accept_again: Option<Millis>,
@@ -222,6 +225,7 @@ impl<N: Net> Worker<N> {
             opening: Vec::new(),
             exception: 0,
             held: 0,
+            pressed: 0,
             more_from_apps: false,
             accept_again: None,
             stop_began: Millis(0),
@@ -251,20 +255,26 @@ impl<N: Net> Worker<N> {
         self.waker.note_turn();
         self.now = self.net.now();
         self.inflater.made = 0;
+        self.pressed = 0;
 
         self.take_events();
         self.meet_deadlines();
         self.resume_congested();
         self.read_queued();
-        self.to_apps.iter_mut().for_each(ToApp::publish);
+        self.publish_all();
 
         self.deliver();
         self.stop_by_steps();
         self.flush_gathered();
         self.release_rings();
         self.stop_by_steps();
-        self.to_apps.iter_mut().for_each(ToApp::publish);
+        self.publish_all();
         Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
+    }
+
+    /// Has every app learn what there is for it.
+    fn publish_all(&mut self) {
+        (0..self.to_apps.len()).for_each(|app| self.publish(app));
     }
 
     fn counters(&self) -> &Counters {

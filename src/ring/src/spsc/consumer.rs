@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "references into memory that two threads share")]
 
-use super::{Shared, WISH, has_reached};
+use super::{Probe, Shared, WISH, has_reached};
 use crate::{
     memory::Memory,
     record::{DESCRIPTOR, HEADER, Header, Position, Record},
@@ -25,6 +25,11 @@ pub struct Consumer {
 impl Consumer {
     pub(super) fn new(shared: Arc<Shared>, start: usize) -> Self {
         Self { shared, cursor: start, released: start, seen_tail: start, not_sync: PhantomData }
+    }
+
+    /// A look at this ring for who does not have this end.
+    pub fn probe(&self) -> Probe {
+        Probe(Arc::clone(&self.shared))
     }
 
     /// Bytes that the ring holds, headers included.

@@ -9,6 +9,8 @@ use ringsocket_app::abi;
 
 use super::context::Context;
 use super::library::Callbacks;
+use super::stand::Stand;
+use crate::deputy::Sink;
 use crate::log::Code;
 use crate::message::{ClientId, Opening, Scope};
 
@@ -60,7 +62,8 @@ impl Drop for Instance {
 
 impl Instance {
     /// Joins an app's callbacks with what they may ask for. Calls nothing yet.
-    pub fn new(callbacks: Callbacks, context: Context) -> Self {
+    pub fn new(callbacks: Callbacks, mut context: Context) -> Self {
+        context.is_utf8_sent = callbacks.send_utf8();
         let public = abi::Rs { host: &HOST };
         let rs = Box::new(Rs { public, context, request: None, headers: Vec::new() });
         Self { callbacks, state: std::ptr::null_mut(), rs: Box::into_raw(rs) }
@@ -77,6 +80,34 @@ impl Instance {
     fn context_ref(&self) -> &Context {
         // SAFETY: as above, shared.
         unsafe { &(*self.rs).context }
+    }
+
+    /// Whether callbacks may run on other threads than the app's own.
+    pub fn runs_on_any_thread(&self) -> bool {
+        self.callbacks.run_on_any_thread()
+    }
+
+    /// Runs `calls`, which call the app, on the thread of a worker: what the app sends to that
+    /// worker's clients goes to `sink`.
+    #[inline]
+    pub fn stand_in<R>(
+        &mut self,
+        worker: usize,
+        sink: &mut dyn Sink,
+        calls: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        struct Dismiss<'a>(&'a mut Instance);
+        impl Drop for Dismiss<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.context().outlets.stand = None;
+            }
+        }
+        // SAFETY: `Dismiss` drops it before this function returns, in whatever way, and so before
+        // `sink` ends, which is not used here otherwise.
+        self.context().outlets.stand = Some(unsafe { Stand::new(worker, sink) });
+        let dismiss = Dismiss(self);
+        calls(dismiss.0)
     }
 
     /// Calls `init`.

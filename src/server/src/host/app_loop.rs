@@ -1,17 +1,20 @@
 //! An app's turn: what has come in is handed to its callbacks, and what they have sent goes out.
 //!
-//! [`AppLoop::turn`] may be called by any one thread, one at a time. It never sleeps, except in a
+//! All of it may be called by any one thread, one at a time: the app's own takes turns, and while
+//! that sleeps a worker may call the app for its messages (`post`). It never sleeps, except in a
 //! send that finds a ring full.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringsocket_ring::Consumer;
+use ringsocket_ring::{Consumer, Probe};
 
 use super::api::{AppFault, Instance};
+use super::pace::{Pace, Threads};
+use crate::deputy::Sink;
 use crate::log;
-use crate::message::{Inbound, Opening, Outbound};
+use crate::message::{ClientId, Inbound, Opening, Outbound};
 
 /// A batch is to take about this long, so that the answers to its first messages do not wait for
 /// the callbacks of many others.
@@ -43,6 +46,16 @@ pub struct AppLoop {
     ended: Vec<bool>,
     /// Most records that the next batch takes; adapts to how long the callbacks take.
     batch: usize,
+    /// How long the callbacks take.
+    pace: Pace,
+    /// Something has been done since its own thread last looked.
+    is_used: bool,
+    /// Memory that only a burst needed has been given back.
+    is_trimmed: bool,
+    /// A callback that a worker has run failed; the app's own thread has to deal with it.
+    fault: Option<AppFault>,
+    /// When the sleep of the app's own thread ends by itself.
+    pub(super) rests_until: Option<Duration>,
 }
 
 impl fmt::Debug for AppLoop {
@@ -53,10 +66,21 @@ impl fmt::Debug for AppLoop {
 
 impl AppLoop {
     /// Joins an app with its inbound rings, one from each worker, by the worker's number.
-    pub fn new(mut instance: Instance, inbound: Vec<Consumer>) -> Self {
+    pub fn new(mut instance: Instance, inbound: Vec<Consumer>, threads: Threads) -> Self {
         let name = instance.context().facts.name.clone();
         let ended = vec![false; inbound.len()];
-        Self { instance, inbound, name, ended, batch: 16 }
+        Self {
+            instance,
+            inbound,
+            name,
+            ended,
+            batch: 16,
+            pace: Pace::new(threads),
+            is_used: false,
+            is_trimmed: true,
+            fault: None,
+            rests_until: None,
+        }
     }
 
     /// Calls the app's `init`.
@@ -83,11 +107,6 @@ impl AppLoop {
         }
     }
 
-    /// Whether something has come in. To be asked once more before each sleep.
-    pub fn has_news(&mut self) -> bool {
-        self.inbound.iter_mut().any(Consumer::refresh) || self.is_alone()
-    }
-
     /// Whether all workers have ended, be it without a word because they had no time left for it.
     fn is_alone(&mut self) -> bool {
         let is_gone = |(ring, ended): (&mut Consumer, &bool)| {
@@ -96,11 +115,90 @@ impl AppLoop {
         self.inbound.iter_mut().zip(&self.ended).all(is_gone)
     }
 
-    /// Gives back the memory that only a burst needed.
-    pub fn trim(&mut self) {
+    /// Looks at the inbound rings from outside.
+    pub fn probes(&self) -> Vec<Probe> {
+        self.inbound.iter().map(Consumer::probe).collect()
+    }
+
+    /// Whether workers may call the app while its own thread sleeps.
+    pub fn may_be_lent(&self) -> bool {
+        self.instance.runs_on_any_thread() && self.pace.is_quick() && self.fault.is_none()
+    }
+
+    /// Whether there is something that only the app's own thread can do, or has to know for its
+    /// sleep.
+    pub fn needs_its_thread(&mut self) -> bool {
+        let timer = self.instance.context().timer;
+        let is_early = |at| self.rests_until.is_none_or(|until| at < until);
+        !self.may_be_lent()
+            || timer.is_some_and(is_early)
+            || !self.is_trimmed && self.rests_until.is_none()
+    }
+
+    /// A worker begins to call the app.
+    pub fn begin_session(&mut self) {
+        self.is_used = true;
+        self.is_trimmed = false;
+        self.pace.begin_session();
+    }
+
+    /// It has finished.
+    pub fn end_session(&mut self) {
         let outlets = &mut self.instance.context().outlets;
+        outlets.publish();
         outlets.reclaim();
-        outlets.trim();
+    }
+
+    /// On a worker's thread: hands over all that has come in from that worker. False if the worker
+    /// must give the app back at once.
+    pub fn catch_up(&mut self, worker: usize, sink: &mut dyn Sink) -> bool {
+        while self.may_be_lent() && self.inbound[worker].refresh() {
+            let (inbound, ended) = (&mut self.inbound, &mut self.ended);
+            let (batch, pace) = (&mut self.batch, &mut self.pace);
+            let took = self.instance.stand_in(worker, sink, |instance| {
+                Batch { instance, inbound, ended, size: batch, pace }.take(worker)
+            });
+            self.fault = took.err();
+        }
+        self.may_be_lent()
+    }
+
+    /// On a worker's thread: calls the app for a message of that worker's client, to whose inbound
+    /// ring it has caught up. False as above.
+    #[inline]
+    pub fn read_at_once(
+        &mut self,
+        worker: usize,
+        client: ClientId,
+        is_text: bool,
+        payload: &[u8],
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let clock = self.instance.context().clock;
+        let start = self.pace.is_to_be_timed().then(clock);
+        let result = self
+            .instance
+            .stand_in(worker, sink, |instance| instance.read(client, is_text, payload));
+        if let Err(fault) = result {
+            self.fault = Some(fault);
+            return false;
+        }
+        start.is_none_or(|start| self.pace.note(1, clock().saturating_sub(start)))
+    }
+
+    /// Notes whether anything has been done since the last time. If not, and not for the first time,
+    /// memory that only a burst needed is given back. Says when to look again, if at all.
+    pub fn trim(&mut self, wait: Duration) -> Option<Duration> {
+        if std::mem::take(&mut self.is_used) {
+            self.is_trimmed = false;
+        } else if !self.is_trimmed {
+            let outlets = &mut self.instance.context().outlets;
+            outlets.reclaim();
+            outlets.trim();
+            self.is_trimmed = true;
+        }
+        let now = (self.instance.context().clock)();
+        (!self.is_trimmed).then(|| now.saturating_add(wait))
     }
 
     /// Tells every worker that the app has failed, which makes them close its clients.
@@ -114,45 +212,22 @@ impl AppLoop {
     }
 
     fn try_turn(&mut self) -> Result<Turn, AppFault> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let mut is_busy = false;
         for worker in 0..self.inbound.len() {
-            is_busy |= self.take_batch(worker)?;
+            let (instance, inbound, ended) =
+                (&mut self.instance, &mut self.inbound, &mut self.ended);
+            let (size, pace) = (&mut self.batch, &mut self.pace);
+            is_busy |= Batch { instance, inbound, ended, size, pace }.take(worker)?;
         }
         let timer = self.run_timer()?;
         if self.is_alone() {
             return Ok(Turn::Over);
         }
+        self.is_used |= is_busy;
         Ok(if is_busy { Turn::Busy } else { Turn::Idle(timer) })
-    }
-
-    /// Hands one batch of records from one worker to the callbacks.
-    fn take_batch(&mut self, worker: usize) -> Result<bool, AppFault> {
-        if !self.inbound[worker].refresh() {
-            return Ok(false);
-        }
-        let start = (self.instance.context().clock)();
-        let mut count = 0;
-        let mut result = Ok(());
-        while count < self.batch && result.is_ok() {
-            let is_to_look = count > 0 && count % LOOK_EVERY == 0;
-            if is_to_look && (self.instance.context().clock)() > start + BATCH_TIME {
-                break;
-            }
-            let Some((_, record)) = self.inbound[worker].next() else { break };
-            count += 1;
-            if let Some(record) = Inbound::decode(record.inline, record.block) {
-                result = hand_over(&mut self.instance, &mut self.ended, worker, record);
-            }
-        }
-        let context = self.instance.context();
-        context.outlets.publish();
-        context.outlets.reclaim();
-        if self.inbound[worker].release() {
-            context.outlets.wake(worker);
-        }
-        let took = (context.clock)().saturating_sub(start);
-        self.batch = next_batch(self.batch, count, took);
-        result.map(|()| true)
     }
 
     /// Calls `timer` if it is due; says when it will be.
@@ -167,6 +242,51 @@ impl AppLoop {
             }
         }
         Ok(self.instance.context().timer)
+    }
+}
+
+/// What it takes to hand over a batch of records.
+struct Batch<'a> {
+    instance: &'a mut Instance,
+    inbound: &'a mut [Consumer],
+    ended: &'a mut [bool],
+    /// Most records.
+    size: &'a mut usize,
+    pace: &'a mut Pace,
+}
+
+impl Batch<'_> {
+    /// Hands one batch of records from one worker to the callbacks. False if there was none.
+    fn take(self, worker: usize) -> Result<bool, AppFault> {
+        let Self { instance, inbound, ended, size, pace } = self;
+        if !inbound[worker].refresh() {
+            return Ok(false);
+        }
+        let clock = instance.context().clock;
+        let start = clock();
+        let mut count = 0;
+        let mut result = Ok(());
+        while count < *size && result.is_ok() {
+            let is_to_look = count > 0 && count % LOOK_EVERY == 0;
+            if is_to_look && clock() > start + BATCH_TIME {
+                break;
+            }
+            let Some((_, record)) = inbound[worker].next() else { break };
+            count += 1;
+            if let Some(record) = Inbound::decode(record.inline, record.block) {
+                result = hand_over(instance, ended, worker, record);
+            }
+        }
+        let context = instance.context();
+        context.outlets.publish();
+        context.outlets.reclaim();
+        if inbound[worker].release() {
+            context.outlets.wake(worker);
+        }
+        let took = clock().saturating_sub(start);
+        *size = next_batch(*size, count, took);
+        pace.note(count, took);
+        result.map(|()| true)
     }
 }
 

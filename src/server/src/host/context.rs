@@ -41,6 +41,8 @@ pub struct Context {
     pub(super) is_mute: bool,
     /// `quit` is running, which may only log.
     pub(super) is_quitting: bool,
+    /// What the app sends as text is UTF-8, by its own word.
+    pub(super) is_utf8_sent: bool,
     /// `open` is running: what it sends is kept.
     is_opening: bool,
     kept: Vec<Kept>,
@@ -70,6 +72,7 @@ impl Context {
             timer: None,
             is_mute: false,
             is_quitting: false,
+            is_utf8_sent: false,
             is_opening: false,
             kept: Vec::new(),
             kept_bytes: 0,
@@ -86,7 +89,10 @@ impl Context {
     pub fn end_open(&mut self, id: ClientId) {
         self.is_opening = false;
         self.kept_bytes = 0;
-        self.outlets.tell(id.worker(), &Outbound::opened_head(), &[id], &[]);
+        match self.outlets.sink_of(id) {
+            Some(sink) => sink.opened(id),
+            None => self.outlets.tell(id.worker(), &Outbound::opened_head(), &[id], &[]),
+        }
         for kept in std::mem::take(&mut self.kept) {
             match kept {
                 Kept::Send { is_text, payload, scope, ids } => {
@@ -126,7 +132,7 @@ impl Context {
         if payload.len() > self.facts.max_message {
             return Err(abi::E_SIZE);
         }
-        if is_text && simdutf8::basic::from_utf8(payload).is_err() {
+        if is_text && !self.is_utf8_sent && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(abi::E_ARG); // the peer would have to fail the connection (RFC 6455, 8.1)
         }
         if self.is_opening {
@@ -141,7 +147,23 @@ impl Context {
     fn send_now(&mut self, is_text: bool, payload: &[u8], scope: Scope, ids: &[ClientId]) {
         let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
         let (header, header_len) = frame::header(opcode, payload.len() as u64);
-        let frame = self.outlets.frame(&header[..header_len], payload);
+        let header = &header[..header_len];
+        if let Some(stand) = &mut self.outlets.stand {
+            stand.sink().send(header, payload, scope, ids);
+            let is_for_others = match (scope, ids) {
+                (Scope::Listed, [id]) => id.worker() != stand.worker,
+                _ => self.outlets.worker_c() > 1,
+            };
+            if !is_for_others {
+                return;
+            }
+        }
+        self.send_by_rings(header, payload, scope, ids);
+    }
+
+    /// Sends a frame through the rings, which is all there is unless a worker runs the callback.
+    fn send_by_rings(&mut self, header: &[u8], payload: &[u8], scope: Scope, ids: &[ClientId]) {
+        let frame = self.outlets.frame(header, payload);
         match (scope, ids) {
             (Scope::Listed, [id]) => {
                 if self.clients.get(*id).is_some() {
@@ -157,7 +179,7 @@ impl Context {
                 self.send_listed(others.into_iter(), &frame);
             }
             (Scope::All | Scope::AllExcept, _) => {
-                for worker in 0..self.outlets.worker_c() {
+                for worker in self.outlets.reached_by_rings() {
                     let mut listed = Listed::default();
                     ids.iter().filter(|id| id.worker() == worker).for_each(|id| listed.push(*id));
                     let scope = if listed.ids().is_empty() { Scope::All } else { scope };
@@ -175,7 +197,7 @@ impl Context {
         ids: impl Iterator<Item = ClientId> + Clone,
         frame: &super::outlets::Frame<'_>,
     ) {
-        for worker in 0..self.outlets.worker_c() {
+        for worker in self.outlets.reached_by_rings() {
             let mut listed = Listed::default();
             for id in ids.clone().filter(|id| id.worker() == worker) {
                 if self.clients.get(id).is_none() {
@@ -222,7 +244,10 @@ impl Context {
     }
 
     fn close_now(&mut self, id: ClientId, code: u16, reason: &[u8]) {
-        self.outlets.tell(id.worker(), &Outbound::close_head(code), &[id], reason);
+        match self.outlets.sink_of(id) {
+            Some(sink) => sink.close(id, code, reason),
+            None => self.outlets.tell(id.worker(), &Outbound::close_head(code), &[id], reason),
+        }
     }
 
     /// Who a client is.

@@ -114,6 +114,16 @@ impl Callbacks {
         Ok(Self(Box::leak(Box::new(whole))))
     }
 
+    /// Whether they may be called on other threads than the app's own.
+    pub fn run_on_any_thread(self) -> bool {
+        self.0.flags & abi::APP_ANY_THREAD != 0
+    }
+
+    /// Whether the app vouches for the text that it sends.
+    pub fn send_utf8(self) -> bool {
+        self.0.flags & abi::APP_UTF8_SENT != 0
+    }
+
     /// The subprotocols that the app speaks.
     ///
     /// # Errors
@@ -191,6 +201,7 @@ mod tests {
                 quit: None,
                 subprotocols,
                 subprotocol_c,
+                flags: 0,
             };
             let names = Callbacks::linked(Box::leak(Box::new(table))).subprotocols();
             names.map_err(|error| error.to_string())

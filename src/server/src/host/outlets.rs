@@ -2,11 +2,17 @@
 //!
 //! Only an app may wait for space here, and it may: a worker never waits for an app, so the space
 //! comes. While it waits it sleeps, and what it had to say before is on its way.
+//!
+//! Where a worker runs the app, that worker's own clients need no ring. Should another's be full, it
+//! looks after its own rings until there is space, so that no two workers wait for each other; and
+//! as the callback then takes long, the app goes back to its own thread (`pace`).
 
 use std::sync::Arc;
 
 use ringsocket_ring::{BlockPool, Producer, Sleeper};
 
+use super::stand::Stand;
+use crate::deputy::Sink;
 use crate::message::{BY_POINTER, ClientId, HEAD};
 use crate::waker::Waker;
 
@@ -35,6 +41,8 @@ pub struct Outlets {
     blocks: BlockPool,
     /// The app's own waker, for its sleep while a ring is full.
     own: Arc<Waker>,
+    /// The worker that runs the callback, if it is not the app's own thread.
+    pub(super) stand: Option<Stand>,
 }
 
 /// A frame on its way: copied into each ring, or shared by all.
@@ -49,12 +57,23 @@ pub enum Frame<'a> {
 impl Outlets {
     /// The rings to the workers, by their number.
     pub fn new(outlets: Vec<Outlet>, block_budget: usize, own: Arc<Waker>) -> Self {
-        Self { outlets, blocks: BlockPool::new(block_budget), own }
+        Self { outlets, blocks: BlockPool::new(block_budget), own, stand: None }
     }
 
     /// How many workers there are.
     pub fn worker_c(&self) -> usize {
         self.outlets.len()
+    }
+
+    /// The workers whose clients are reached through rings: all but one that runs the callback.
+    pub fn reached_by_rings(&self) -> impl Iterator<Item = usize> + use<> {
+        let own = self.stand.as_ref().map(|stand| stand.worker);
+        (0..self.outlets.len()).filter(move |worker| Some(*worker) != own)
+    }
+
+    /// The worker of this client, if it runs the callback.
+    pub fn sink_of(&mut self, client: ClientId) -> Option<&mut dyn Sink> {
+        self.stand.as_mut().filter(|stand| stand.worker == client.worker()).map(Stand::sink)
     }
 
     /// Makes a frame of header and payload, in the way that suits its size. May wait for memory
@@ -112,15 +131,17 @@ impl Outlets {
         let [first, second] = parts;
         let listed = HEAD + 8 * ids.len();
         let len = listed + first.len() + second.len();
-        if !self.wait_for_space(worker, len) {
-            return;
-        }
-        if let Ok(mut record) = self.outlets[worker].ring.reserve(len) {
-            record[..HEAD].copy_from_slice(head);
-            write_ids(ids, &mut record[HEAD..listed]);
-            record[listed..listed + first.len()].copy_from_slice(first);
-            record[listed + first.len()..].copy_from_slice(second);
-            record.commit();
+        loop {
+            if let Ok(mut record) = self.outlets[worker].ring.reserve(len) {
+                record[..HEAD].copy_from_slice(head);
+                write_ids(ids, &mut record[HEAD..listed]);
+                record[listed..listed + first.len()].copy_from_slice(first);
+                record[listed + first.len()..].copy_from_slice(second);
+                return record.commit();
+            }
+            if !self.wait_for_space(worker, len) {
+                return;
+            }
         }
     }
 
@@ -155,6 +176,10 @@ impl Outlets {
     /// `has_room` finds that it has been made meanwhile.
     fn sleep_unless(&mut self, mut has_room: impl FnMut(&mut [Outlet]) -> bool) {
         self.publish();
+        if let Some(stand) = &mut self.stand {
+            stand.sink().meanwhile();
+            return self.own.pause();
+        }
         self.sleeper().announce();
         if has_room(&mut self.outlets) {
             self.sleeper().retract();

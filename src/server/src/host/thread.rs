@@ -1,20 +1,19 @@
 //! The thread of an app: takes the app's turns, and sleeps when there is nothing to do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::api::AppFault;
 use super::app_loop::{AppLoop, Turn};
 use super::context::Clock;
-use crate::waker::Waker;
+use super::post::{Post, Rest};
 
 /// After so long without anything to do, memory that only a burst needed is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs an app to its end, on the thread that is to be its own. `ready` hears how `init` went.
 pub fn run(
-    mut app: AppLoop,
-    waker: &Arc<Waker>,
+    mut app: Box<AppLoop>,
+    post: &Post,
     clock: Clock,
     ready: impl FnOnce(Result<(), AppFault>),
 ) {
@@ -23,32 +22,33 @@ pub fn run(
     if let Err(fault) = result {
         return app.fail(fault);
     }
-    let mut is_trimmed = true;
+    let mut look_at = None;
     loop {
-        waker.note_turn();
+        post.waker().note_turn();
         let timer = match app.turn() {
             Turn::Over => return,
-            Turn::Busy => {
-                is_trimmed = false;
-                continue;
-            }
+            Turn::Busy => continue,
             Turn::Idle(timer) => timer,
         };
-        waker.sleeper().announce();
-        // The second look: whoever published before the announcement did not wake us.
-        if app.has_news() {
-            waker.sleeper().retract();
-            continue;
+        if look_at.is_none_or(|at| at <= clock()) {
+            look_at = app.trim(TRIM_AFTER);
         }
-        let timer = timer.map(|at| at.saturating_sub(clock()));
-        if is_trimmed {
-            waker.sleep(timer);
-            continue;
-        }
-        waker.sleep(Some(timer.map_or(TRIM_AFTER, |timer| timer.min(TRIM_AFTER))));
-        if !app.has_news() {
-            app.trim();
-            is_trimmed = true;
+        let until = [timer, look_at].into_iter().flatten().min();
+        app = rest(app, post, until, clock);
+    }
+}
+
+/// Sleeps until `until`, unless there is something to do. Meanwhile workers may have the app.
+fn rest(app: Box<AppLoop>, post: &Post, until: Option<Duration>, clock: Clock) -> Box<AppLoop> {
+    let mut rest = post.lie_down(app, until);
+    let mut timeout = until.map(|at| at.saturating_sub(clock()));
+    loop {
+        match rest {
+            Rest::Awake(app) => return app,
+            Rest::Asleep(bed) => {
+                post.waker().sleep(timeout.take());
+                rest = post.rise(bed);
+            }
         }
     }
 }

@@ -14,11 +14,14 @@ use ringsocket_ring::{Consumer, ring};
 
 use super::{Fatal, system};
 use crate::config::{self, Config, EX_CONFIG};
+use crate::deputy::Deputy;
 use crate::host::api::Instance;
 use crate::host::app_loop::AppLoop;
 use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
+use crate::host::pace::Threads;
+use crate::host::post::{Post, Substitute};
 use crate::log;
 use crate::proxies::Proxies;
 use crate::site::{Entrance, Route, Site};
@@ -43,8 +46,8 @@ pub(super) struct Plumbing {
 /// An app, ready to be run on a thread.
 pub(super) struct PlumbedApp {
     pub(super) name: Arc<str>,
-    pub(super) app: AppLoop,
-    pub(super) waker: Arc<Waker>,
+    pub(super) app: Box<AppLoop>,
+    pub(super) post: Arc<Post>,
 }
 
 /// A worker, ready to be run on a thread.
@@ -248,17 +251,24 @@ fn lay_rings(
     let mut ends: Vec<WorkerEnds> = wakers.iter().map(|_| Default::default()).collect();
     let mut apps = Vec::new();
     for LoadedApp { config: app, callbacks, waker, .. } in loaded {
-        let (mut inbound, mut outlets) = (Vec::new(), Vec::new());
-        for (worker, (to_apps, from_apps)) in wakers.iter().zip(&mut ends) {
+        let (mut producers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
+        for (worker, (_, from_apps)) in wakers.iter().zip(&mut ends) {
             let (producer, consumer) = make(limits.inbound_ring_buf_size)?;
-            let budget = limits.inbound_block_budget;
-            to_apps.push(ToApp::new(producer, budget, Arc::clone(&waker)));
+            producers.push(producer);
             inbound.push(consumer);
             let (producer, consumer) = make(limits.outbound_ring_buf_size)?;
             outlets.push(Outlet::new(producer, Arc::clone(worker)));
             from_apps.push(consumer);
         }
-        let outlets = Outlets::new(outlets, limits.outbound_block_budget, Arc::clone(&waker));
+        let probes = inbound.iter().map(Consumer::probe).collect();
+        let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
+        for (worker, (producer, (to_apps, _))) in producers.into_iter().zip(&mut ends).enumerate() {
+            let deputy = || Box::new(Substitute::new(Arc::clone(&post), worker)) as Box<dyn Deputy>;
+            let deputy = callbacks.run_on_any_thread().then(deputy);
+            let budget = limits.inbound_block_budget;
+            to_apps.push(ToApp::new(producer, budget, Arc::clone(&waker), deputy));
+        }
+        let outlets = Outlets::new(outlets, limits.outbound_block_budget, waker);
         let name: Arc<str> = app.name.as_str().into();
         let facts = Facts {
             name: Arc::clone(&name),
@@ -266,7 +276,8 @@ fn lay_rings(
             max_kept: limits.outbound_block_budget,
         };
         let instance = Instance::new(callbacks, Context::new(facts, outlets, clock));
-        apps.push(PlumbedApp { name, app: AppLoop::new(instance, inbound), waker });
+        let app = Box::new(AppLoop::new(instance, inbound, Threads::Auto));
+        apps.push(PlumbedApp { name, app, post });
     }
     Ok((ends, apps))
 }

@@ -78,13 +78,13 @@ impl Supervisor {
     /// Starts an app's thread; `ready` hears how its `init` went.
     pub(super) fn start_app(
         &mut self,
-        PlumbedApp { name, app, waker }: PlumbedApp,
+        PlumbedApp { name, app, post }: PlumbedApp,
         ready: Sender<(Arc<str>, Result<(), AppFault>)>,
     ) -> io::Result<()> {
         let title = format!("app {name}");
-        let own = Arc::clone(&waker);
+        let waker = Arc::clone(post.waker());
         self.apps.push(Supervised::start(title, waker, move || {
-            app_thread::run(app, &own, clock, move |result| {
+            app_thread::run(app, &post, clock, move |result| {
                 let _ = ready.send((name, result)); // nobody listens if the start was given up
             });
         })?);

@@ -11,7 +11,7 @@ use super::net::{Net, Token};
 use super::peer::{Peer, Stage};
 use super::press::Load;
 use super::slots::Slots;
-use crate::message::{ClientId, Clients, Outbound, Scope};
+use crate::message::{ClientId, Outbound, Scope};
 
 /// Most records of one app that are looked at in one turn, so that sockets get their turn too.
 const RECORDS_PER_TURN: usize = 4096;
@@ -25,7 +25,7 @@ const LINKS_PER_TURN: usize = 256 * 1024;
 
 /// News from an app that concern more than single connections.
 #[derive(Clone, Copy)]
-enum News {
+pub(super) enum News {
     Drained,
     Fault,
 }
@@ -35,10 +35,8 @@ impl<N: Net> Worker<N> {
     pub(super) fn deliver(&mut self) {
         self.more_from_apps = false;
         for app in 0..self.from_apps.len() {
-            match self.deliver_from(app) {
-                Some(News::Drained) => self.undrained[app] = false,
-                Some(News::Fault) => self.fail_app(app),
-                None => {}
+            if let Some(news) = self.deliver_from(app) {
+                self.heed(app, news);
             }
         }
         if let Some(press) = &self.press {
@@ -46,7 +44,16 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    fn deliver_from(&mut self, app: usize) -> Option<News> {
+    /// Deals with what concerns all clients of an app.
+    pub(super) fn heed(&mut self, app: usize, news: News) {
+        match news {
+            News::Drained => self.undrained[app] = false,
+            News::Fault => self.fail_app(app),
+        }
+    }
+
+    /// Gathers what one app has in its ring, within bounds.
+    pub(super) fn deliver_from(&mut self, app: usize) -> Option<News> {
         let (mut bytes, mut news) = (0, None);
         let links = self.gather.link_c();
         for _ in 0..RECORDS_PER_TURN {
@@ -58,7 +65,7 @@ impl<N: Net> Worker<N> {
                 Outbound::Send { scope, clients, frame } => {
                     bytes += frame.len();
                     let source = Source::Record { app: app as u16, position };
-                    let mut load = self.press.as_mut().and_then(|press| press.load(frame, source));
+                    let mut load = self.press.as_mut().and_then(|press| press.open(frame, source));
                     let mut reach = Reach {
                         peers: &mut self.peers,
                         gather: &mut self.gather,
@@ -67,11 +74,11 @@ impl<N: Net> Worker<N> {
                         load: load.as_mut(),
                     };
                     match scope {
-                        Scope::Listed => reach.listed(clients),
+                        Scope::Listed => reach.listed(clients.iter()),
                         Scope::All => reach.members(&self.members[app], 0),
                         Scope::AllExcept => {
                             self.exception = self.exception.wrapping_add(1).max(1);
-                            reach.except(clients, self.exception);
+                            reach.except(clients.iter(), self.exception);
                             reach.members(&self.members[app], self.exception);
                         }
                     }
@@ -103,7 +110,7 @@ impl<N: Net> Worker<N> {
     }
 
     /// Counts a client among those that its app's sends to all go to.
-    fn enrol(&mut self, app: usize, client: Option<ClientId>) {
+    pub(super) fn enrol(&mut self, app: usize, client: Option<ClientId>) {
         let Some(client) = client else { return };
         let Some(peer) = self.peers.named(token_of(client)) else { return };
         if usize::from(peer.app) == app && peer.stage == Stage::Announced {
@@ -129,7 +136,13 @@ impl<N: Net> Worker<N> {
     }
 
     /// Starts the closing handshake with a client, for its app.
-    fn close_for(&mut self, app: usize, client: ClientId, code: CloseCode, reason: &str) {
+    pub(super) fn close_for(
+        &mut self,
+        app: usize,
+        client: ClientId,
+        code: CloseCode,
+        reason: &str,
+    ) {
         let is_its_own =
             |peer: &mut Peer<N::Socket>| usize::from(peer.app) == app && peer.has_app();
         if self.peers.named(token_of(client)).is_some_and(is_its_own) {
@@ -180,23 +193,23 @@ fn token_of(client: ClientId) -> Token {
     Token { slot: client.slot(), generation: client.generation() }
 }
 
-/// The connections that one record may reach.
-struct Reach<'a, 'l, S> {
-    peers: &'a mut Slots<Peer<S>>,
-    gather: &'a mut Gather,
-    app: u16,
-    /// Where its frame lies.
-    source: Source,
+/// The connections that one frame may reach.
+pub(super) struct Reach<'a, 'l, S> {
+    pub(super) peers: &'a mut Slots<Peer<S>>,
+    pub(super) gather: &'a mut Gather,
+    pub(super) app: u16,
+    /// Where it lies.
+    pub(super) source: Source,
     /// If it is worth compressing.
-    load: Option<&'a mut Load<'l>>,
+    pub(super) load: Option<&'a mut Load<'l>>,
 }
 
 impl<S> Reach<'_, '_, S> {
-    /// Adds the record to what each of the listed clients gets. Ids that have left, or that are
+    /// Adds the frame to what each of the listed clients gets. Ids that have left, or that are
     /// another app's, are skipped.
     #[inline]
-    fn listed(&mut self, clients: Clients<'_>) {
-        for client in clients.iter() {
+    pub(super) fn listed(&mut self, clients: impl Iterator<Item = ClientId>) {
+        for client in clients {
             if let Some(peer) = self.peers.named(token_of(client)) {
                 hand(client.slot(), peer, self.app, self.source, &mut self.load, self.gather);
             }
@@ -204,16 +217,16 @@ impl<S> Reach<'_, '_, S> {
     }
 
     /// Marks the listed clients, so that [`Reach::members`] leaves them out.
-    fn except(&mut self, clients: Clients<'_>, exception: u32) {
-        for client in clients.iter() {
+    pub(super) fn except(&mut self, clients: impl Iterator<Item = ClientId>, exception: u32) {
+        for client in clients {
             if let Some(peer) = self.peers.named(token_of(client)) {
                 peer.exception = exception;
             }
         }
     }
 
-    /// Adds the record to what each member gets, save those marked with `exception` (0 for none).
-    fn members(&mut self, members: &[u32], exception: u32) {
+    /// Adds the frame to what each member gets, save those marked with `exception` (0 for none).
+    pub(super) fn members(&mut self, members: &[u32], exception: u32) {
         for &slot in members {
             if let Some(peer) = self.peers.get_mut(slot) {
                 let is_left_out = exception != 0 && peer.exception == exception;
@@ -225,7 +238,7 @@ impl<S> Reach<'_, '_, S> {
     }
 }
 
-/// Adds a record to what a connection gets, if the app may send to it.
+/// Adds a frame to what a connection gets, if the app may send to it.
 #[inline(always)]
 fn hand<S>(
     slot: u32,
@@ -240,6 +253,6 @@ fn hand<S>(
             Some(load) => load.source_for(&mut peer.connection, &mut gather.scratch),
             None => source,
         };
-        gather.push(slot, &mut peer.chain, source);
+        gather.push_frame(slot, &mut peer.chain, source);
     }
 }

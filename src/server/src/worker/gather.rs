@@ -83,6 +83,14 @@ impl Gather {
         }
     }
 
+    /// Appends a frame of an app to the chain of the connection in `slot`.
+    #[inline]
+    pub fn push_frame(&mut self, slot: u32, chain: &mut Chain, source: Source) {
+        if !self.extend_last(*chain, source) {
+            self.push(slot, chain, source);
+        }
+    }
+
     /// Appends to the chain of the connection in `slot`.
     #[inline]
     pub fn push(&mut self, slot: u32, chain: &mut Chain, source: Source) {
@@ -95,6 +103,21 @@ impl Gather {
             self.links[chain.last as usize].next = link;
         }
         chain.last = link;
+    }
+
+    /// What lies in the scratch buffer right behind the chain's last part becomes one with it, and
+    /// can be sent from there as one.
+    #[inline]
+    fn extend_last(&mut self, chain: Chain, source: Source) -> bool {
+        let Source::Scratch { start, len } = source else { return false };
+        let Some(last) = self.links.get_mut(chain.last as usize) else { return false };
+        match &mut last.source {
+            Source::Scratch { start: first, len: before } if *first + *before == start => {
+                *before += len;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Appends what has been written to the scratch buffer since it was `start` bytes long.

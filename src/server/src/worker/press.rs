@@ -52,15 +52,29 @@ impl Press {
         Self { deflater, min_size: compression.min_size, made: 0, strained: 0 }
     }
 
-    /// Takes a frame of an app, which lies at `plain`.
+    /// Takes a frame of an app, header and payload, which lies at `plain`.
     #[inline]
-    pub fn load<'a>(&'a mut self, frame: &'a [u8], plain: Source) -> Option<Load<'a>> {
+    pub fn load<'a>(
+        &'a mut self,
+        header: &[u8],
+        payload: &'a [u8],
+        plain: Source,
+    ) -> Option<Load<'a>> {
+        if payload.len() < self.min_size {
+            return None;
+        }
+        let opcode = frame::opcode(header)?;
+        Some(Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
+    }
+
+    /// The same of a frame in one piece.
+    #[inline]
+    pub fn open<'a>(&'a mut self, frame: &'a [u8], plain: Source) -> Option<Load<'a>> {
         if frame.len() < self.min_size {
             return None; // as most are, which need not be opened to see it
         }
-        let (opcode, payload) = frame::open(frame)?;
-        let is_worth = payload.len() >= self.min_size;
-        is_worth.then_some(Load { press: self, opcode, payload, plain, by_bits: [None; SIZES] })
+        let (header, payload) = frame::split(frame)?;
+        self.load(header, payload, plain)
     }
 }
 

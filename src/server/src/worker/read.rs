@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ringsocket_proto::{CloseCode, Event, Input, Kind, Phase};
+use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase};
 
 use super::addresses::TooMany;
 use super::allowance::{self, Excess};
@@ -23,7 +23,7 @@ use crate::www::Page;
 const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
 /// Nor is anybody once so many bytes have been inflated, which many small frames of many peers can
-/// stand for: the turn would take seconds, in which nothing is sent and no deadline met.
+/// stand for, or have been compressed for single peers: the turn would take seconds, in which nothing is sent and no deadline met.
 const INFLATED_PER_TURN: usize = 16 * 1024 * 1024;
 
 /// Why a peer is not read.
@@ -43,6 +43,8 @@ pub(super) enum Step {
     Next,
     /// There is none without more bytes.
     NeedMore,
+    /// A message is whole.
+    Message(Kind, Place),
     /// The app's ring is full: it is owed this before anything else.
     Owe(Owed),
     /// The request is answered with a page, whose head is written.
@@ -61,6 +63,14 @@ pub(super) enum Step {
     Violation(u16, &'static str),
     /// The peer sends too fast; a Close frame is written.
     TooFast(Excess),
+}
+
+/// Where a message lies.
+pub(super) enum Place {
+    /// In so many bytes, the last that have been read.
+    Read(usize),
+    /// In a buffer of its own.
+    Own(Vec<u8>),
 }
 
 impl<N: Net> Worker<N> {
@@ -126,9 +136,10 @@ impl<N: Net> Worker<N> {
         (!may_be_read).then_some(Hindrance::Backlog)
     }
 
-    /// Whether so much has been answered or inflated in this turn that nobody is read any more.
+    /// Whether so much has been answered, inflated or compressed in this turn that nobody is read any more.
     pub(super) fn has_read_much(&self) -> bool {
-        self.gather.scratch.len() > SCRATCH_PER_TURN || self.inflater.made > INFLATED_PER_TURN
+        self.gather.scratch.len() > SCRATCH_PER_TURN
+            || self.inflater.made + self.pressed > INFLATED_PER_TURN
     }
 
     /// Receives once from a peer.
@@ -160,13 +171,28 @@ impl<N: Net> Worker<N> {
 
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
     pub(super) fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
-        let scratch_start = self.gather.scratch.len();
         let was_at_ease = self.is_at_ease(slot);
-        let mut input = Input::new(bytes);
+        let (mut read, mut scratch_start) = (0, self.gather.scratch.len());
         let end = loop {
-            match self.digest_one(slot, &mut input) {
+            let mut input = Input::new(&mut bytes[read..]);
+            let before = input.len();
+            let step = self.digest_one(slot, &mut input);
+            read += before - input.len();
+            match step {
                 Step::Next => {}
                 Step::NeedMore => break None,
+                Step::Message(kind, place) => {
+                    // What the app answers comes behind the answers of our own.
+                    self.gather_scratch(slot, scratch_start);
+                    let payload = match place {
+                        Place::Read(len) => Payload::Borrowed(&bytes[read - len..read]),
+                        Place::Own(buffer) => Payload::Owned(buffer),
+                    };
+                    if let Err(owed) = self.deal(slot, kind, payload) {
+                        break Some(Step::Owe(owed));
+                    }
+                    scratch_start = self.gather.scratch.len();
+                }
                 end => break Some(end),
             }
         };
@@ -176,9 +202,9 @@ impl<N: Net> Worker<N> {
         ) {
             self.date_response(scratch_start);
         }
-        let rest = input.remaining();
+        let rest = &bytes[read..];
+        self.gather_scratch(slot, scratch_start);
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        self.gather.push_scratch(slot, &mut peer.chain, scratch_start);
         match end {
             Some(Step::Owe(owed)) => {
                 let under_way = peer.under_way();
@@ -202,7 +228,7 @@ impl<N: Net> Worker<N> {
             }
             Some(Step::Violation(code, why)) => self.note_violation(slot, code, why),
             Some(Step::TooFast(excess)) => self.note_too_fast(slot, excess),
-            Some(Step::Next | Step::NeedMore) | None => {}
+            Some(Step::Next | Step::NeedMore | Step::Message(..)) | None => {}
         }
         // A connection that is over is to be finished even if it is sent nothing more.
         if let Some(peer) = self.peers.get_mut(slot) {
@@ -215,6 +241,27 @@ impl<N: Net> Worker<N> {
         if !(was_at_ease && self.is_at_ease(slot)) {
             self.remind(slot);
         }
+    }
+
+    /// Appends what has been written to the scratch buffer since it was `start` bytes long to what
+    /// the peer gets.
+    #[inline]
+    fn gather_scratch(&mut self, slot: u32, start: usize) {
+        if self.gather.scratch.len() > start {
+            if let Some(peer) = self.peers.get_mut(slot) {
+                self.gather.push_scratch(slot, &mut peer.chain, start);
+            }
+        }
+    }
+
+    /// Hands a message of the peer to its app. If there is no room, it comes back.
+    #[inline]
+    fn deal(&mut self, slot: u32, kind: Kind, payload: Payload<'_>) -> Result<(), Owed> {
+        let client = self.client_id(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
+        let app = peer.app;
+        let result = self.hand_message(app, client, kind, payload);
+        result.map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec()))
     }
 
     fn is_at_ease(&mut self, slot: u32) -> bool {
@@ -266,7 +313,6 @@ impl<N: Net> Worker<N> {
 
     /// Deals with the next event.
     fn digest_one(&mut self, slot: u32, input: &mut Input<'_>) -> Step {
-        let client = self.client_id(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
         let out = &mut self.gather.scratch;
         let limits = &self.shared.policy.protocol;
@@ -283,13 +329,14 @@ impl<N: Net> Worker<N> {
             }
         }
         match event {
-            Event::Message { kind, payload } => {
-                let to_app = &mut self.to_apps[usize::from(peer.app)];
-                match to_app.push_message(client, kind == Kind::Text, payload) {
-                    Ok(()) => Step::Next,
-                    Err(Congested(payload)) => Step::Owe(Owed::Message(kind, payload.into_vec())),
-                }
-            }
+            Event::Message { kind, payload } => Step::Message(
+                kind,
+                match payload {
+                    Payload::Borrowed(bytes) => Place::Read(bytes.len()),
+                    Payload::Inflated(bytes) => Place::Own(bytes.to_vec()),
+                    Payload::Owned(buffer) => Place::Own(buffer),
+                },
+            ),
             Event::Ping(_) | Event::Pong(_) => Step::Next,
             Event::Closed { code, reason } => {
                 Step::Closed(code.unwrap_or(CloseCode::NO_STATUS).get(), reason.to_owned())

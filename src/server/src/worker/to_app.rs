@@ -11,6 +11,7 @@ use ringsocket_proto::Payload;
 use ringsocket_ring::{BlockPool, Producer, ReserveError};
 
 use super::net::Token;
+use crate::deputy::Deputy;
 use crate::message::{BY_POINTER, ClientId, Inbound};
 use crate::waker::Waker;
 
@@ -25,6 +26,12 @@ pub struct ToApp {
     congestion: Option<Congestion>,
     /// The app has failed: nothing goes to it any more.
     failed: bool,
+    /// How this worker calls the app itself; lent away during a call.
+    pub deputy: Option<Box<dyn Deputy>>,
+    /// The deputy holds the app's run right.
+    in_session: bool,
+    /// Records have been put into the ring that the session has not come to yet.
+    is_behind: bool,
 }
 
 /// What there is too little of.
@@ -41,8 +48,14 @@ enum Congestion {
 pub struct Congested<T>(pub T);
 
 impl ToApp {
-    /// Joins the producing end of an inbound ring with the waker of the app that reads it.
-    pub fn new(ring: Producer, block_budget: usize, waker: Arc<Waker>) -> Self {
+    /// Joins the producing end of an inbound ring with the waker of the app that reads it, and with
+    /// the way to call that app.
+    pub fn new(
+        ring: Producer,
+        block_budget: usize,
+        waker: Arc<Waker>,
+        deputy: Option<Box<dyn Deputy>>,
+    ) -> Self {
         Self {
             ring,
             blocks: BlockPool::new(block_budget),
@@ -50,6 +63,9 @@ impl ToApp {
             waiting: VecDeque::new(),
             congestion: None,
             failed: false,
+            deputy,
+            in_session: false,
+            is_behind: false,
         }
     }
 
@@ -81,6 +97,7 @@ impl ToApp {
                 space[..head.len()].copy_from_slice(&head);
                 space[head.len()..].copy_from_slice(payload);
                 space.commit();
+                self.is_behind = true;
                 Ok(())
             }
             Err(ReserveError::Full) => {
@@ -133,19 +150,22 @@ impl ToApp {
         };
         let pushed = self.ring.push_block(&head, block);
         debug_assert!(pushed.is_ok(), "there was space");
+        self.is_behind = true;
         Ok(())
     }
 
     /// Puts a payload into a block; gives it back if there is no memory for it now.
     fn block_of<'a>(&mut self, payload: Payload<'a>) -> Result<Arc<Vec<u8>>, Payload<'a>> {
         match payload {
-            Payload::Borrowed(bytes) => match self.blocks.take(bytes.len()) {
-                Ok(mut buffer) => {
-                    buffer.extend_from_slice(bytes);
-                    Ok(self.blocks.seal(buffer))
+            Payload::Borrowed(bytes) | Payload::Inflated(bytes) => {
+                match self.blocks.take(bytes.len()) {
+                    Ok(mut buffer) => {
+                        buffer.extend_from_slice(bytes);
+                        Ok(self.blocks.seal(buffer))
+                    }
+                    Err(_) => Err(payload),
                 }
-                Err(_) => Err(payload),
-            },
+            }
             Payload::Owned(buffer) => {
                 self.blocks.adopt(buffer).map_err(|(_, buffer)| Payload::Owned(buffer))
             }
@@ -157,8 +177,44 @@ impl ToApp {
     pub fn publish(&mut self) {
         self.ring.reclaim(&mut self.blocks);
         if self.ring.publish() {
+            self.is_behind = false;
             self.waker.wake();
         }
+    }
+
+    /// Whether the deputy holds the app's run right.
+    #[inline]
+    pub fn is_in_session(&self) -> bool {
+        self.in_session
+    }
+
+    /// Has the deputy take the app's run right, if there is nothing in the way.
+    #[inline]
+    pub fn begin_session(&mut self) -> bool {
+        let is_free = !self.failed && self.congestion.is_none();
+        self.in_session = is_free && self.deputy.as_mut().is_some_and(|deputy| deputy.take());
+        self.in_session
+    }
+
+    /// Gives the run right back.
+    pub fn end_session(&mut self) {
+        if std::mem::take(&mut self.in_session) {
+            if let Some(deputy) = &mut self.deputy {
+                deputy.give_back();
+            }
+        }
+    }
+
+    /// Whether there are records that the app cannot see yet.
+    #[inline]
+    pub fn has_unpublished(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Makes all records visible to the deputy; false if there are none.
+    #[inline]
+    pub fn publish_for_session(&mut self) -> bool {
+        std::mem::take(&mut self.is_behind) && self.ring.publish()
     }
 
     /// Wakes the app, for instance because it waits for the space that this worker has released.

@@ -19,7 +19,7 @@ pub(super) const TAKEOVER: Agreement =
 pub(super) fn compressed(message: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     if Deflater::new(6).frame(Opcode::Text, message, MAX_BITS, None, &mut frame) {
-        let (_, payload) = frame::open(&frame).expect("a whole frame");
+        let (_, payload) = frame::split(&frame).expect("a whole frame");
         return payload.to_vec();
     }
     // One block that is not compressed (RFC 7692 section 7.2.3.3).
@@ -127,7 +127,7 @@ fn a_peer_stays_in_step_when_messages_are_sent_as_they_are() {
             continue;
         }
         smaller = smaller.min(out.len());
-        let (_, payload) = frame::open(&out).expect("a whole frame");
+        let (_, payload) = frame::split(&out).expect("a whole frame");
         inflater.inflate(payload, Some(&mut window), 1000).expect("in step");
         assert_eq!(inflater.output(), message);
     }

@@ -68,7 +68,7 @@ fn worker() -> Worker<Queue> {
     let waker = || Arc::new(Waker::simulated(|| {}));
     let (to_app, _) = ring(64 * 1024).expect("a ring");
     let (_, from_app) = ring(64 * 1024).expect("a ring");
-    let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker())];
+    let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker(), None)];
     Worker::new(0, Queue::default(), Arc::new(shared), waker(), to_apps, vec![from_app])
 }
 

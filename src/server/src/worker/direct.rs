@@ -1,0 +1,170 @@
+//! The direct way between a worker's clients and an app whose thread sleeps: the worker calls the
+//! app itself, and gathers what it sends at once.
+//!
+//! A *session* lasts from the first message of a turn until the worker has read what it reads in
+//! that turn. Before the session nothing of the app may be left in its rings, so that the direct way
+//! overtakes nothing.
+//! Not for: what the app's side does meanwhile (`host::post`).
+
+use ringsocket_proto::{CloseCode, Kind, Payload};
+
+use super::deliver::Reach;
+use super::gather::Source;
+use super::net::Net;
+use super::to_app::Congested;
+use super::{Life, Worker};
+use crate::deputy::{Deputy, Sink};
+use crate::message::{ClientId, Scope};
+
+/// Once so many bytes have been gathered in a session, they are written: they are still in the
+/// cache, and the first clients need not wait for the last.
+const FLUSH_AT: usize = 256 * 1024;
+
+impl<N: Net> Worker<N> {
+    /// Hands a message to its app: by a call, if its thread sleeps, and otherwise through the ring.
+    pub(super) fn hand_message<'a>(
+        &mut self,
+        app: u16,
+        client: ClientId,
+        kind: Kind,
+        payload: Payload<'a>,
+    ) -> Result<(), Congested<Payload<'a>>> {
+        let app = usize::from(app);
+        let is_text = kind == Kind::Text;
+        let is_in_session = if self.to_apps[app].is_in_session() {
+            self.catch_up(app)
+        } else {
+            self.begin_session(app)
+        };
+        if !is_in_session {
+            return self.to_apps[app].push_message(client, is_text, payload);
+        }
+        let read = |deputy: &mut dyn Deputy, sink: &mut dyn Sink| {
+            deputy.read(client, is_text, &payload, sink)
+        };
+        if !self.with_deputy(app, read) {
+            self.end_session(app);
+        }
+        Ok(())
+    }
+
+    /// Has the app called for what is in its ring by now, or wakes its thread. Once per turn and
+    /// app, when reading is done.
+    pub(super) fn publish(&mut self, app: usize) {
+        let to_app = &mut self.to_apps[app];
+        if to_app.is_in_session() || to_app.has_unpublished() {
+            let _ =
+                if to_app.is_in_session() { self.catch_up(app) } else { self.begin_session(app) };
+            self.end_session(app);
+        }
+        self.to_apps[app].publish();
+    }
+
+    /// Takes the app's run right, if it is to be had. True if the app can be called.
+    fn begin_session(&mut self, app: usize) -> bool {
+        if self.life != Life::Serving || !self.to_apps[app].begin_session() {
+            return false;
+        }
+        // What its own thread has sent comes first.
+        if let Some(news) = self.deliver_from(app) {
+            self.heed(app, news);
+        }
+        if self.from_apps[app].refresh() || self.to_apps[app].has_failed() {
+            self.end_session(app);
+            return false;
+        }
+        self.catch_up(app)
+    }
+
+    /// Calls the app for what this worker has put into its ring. False if the session is over.
+    fn catch_up(&mut self, app: usize) -> bool {
+        if !self.to_apps[app].publish_for_session() {
+            return true;
+        }
+        let is_on = self.with_deputy(app, |deputy, sink| deputy.catch_up(sink));
+        if !is_on {
+            self.end_session(app);
+        }
+        is_on
+    }
+
+    fn end_session(&mut self, app: usize) {
+        self.to_apps[app].end_session();
+    }
+
+    /// Lends the app's deputy and this worker, as the sink, to `call`.
+    #[inline]
+    fn with_deputy(
+        &mut self,
+        app: usize,
+        call: impl FnOnce(&mut dyn Deputy, &mut dyn Sink) -> bool,
+    ) -> bool {
+        let Some(mut deputy) = self.to_apps[app].deputy.take() else { return false };
+        let is_on = call(&mut *deputy, &mut Direct { worker: self, app });
+        self.to_apps[app].deputy = Some(deputy);
+        is_on
+    }
+}
+
+/// A worker as the app sees it that it calls.
+struct Direct<'w, N: Net> {
+    worker: &'w mut Worker<N>,
+    /// Number of the app.
+    app: usize,
+}
+
+impl<N: Net> Sink for Direct<'_, N> {
+    fn send(&mut self, header: &[u8], payload: &[u8], scope: Scope, ids: &[ClientId]) {
+        let Self { worker, app } = self;
+        let start = worker.gather.scratch.len();
+        worker.gather.scratch.extend_from_slice(header);
+        worker.gather.scratch.extend_from_slice(payload);
+        let len = worker.gather.scratch.len() - start;
+        let source = Source::Scratch { start: start as u32, len: len as u32 };
+        let mut load = worker.press.as_mut().and_then(|press| press.load(header, payload, source));
+        let mut reach = Reach {
+            peers: &mut worker.peers,
+            gather: &mut worker.gather,
+            app: *app as u16,
+            source,
+            load: load.as_mut(),
+        };
+        let own = usize::from(worker.index);
+        let ids = ids.iter().copied().filter(|id| id.worker() == own);
+        match scope {
+            Scope::Listed => reach.listed(ids),
+            Scope::All => reach.members(&worker.members[*app], 0),
+            Scope::AllExcept => {
+                worker.exception = worker.exception.wrapping_add(1).max(1);
+                reach.except(ids, worker.exception);
+                reach.members(&worker.members[*app], worker.exception);
+            }
+        }
+        if let Some(press) = &mut worker.press {
+            worker.pressed += std::mem::take(&mut press.strained);
+        }
+        if worker.gather.scratch.len() > FLUSH_AT || worker.gather.link_c() > LINKS_AT {
+            worker.flush_gathered();
+        }
+    }
+
+    fn close(&mut self, client: ClientId, code: u16, reason: &[u8]) {
+        if let Some(code) = CloseCode::sendable(code) {
+            let reason = String::from_utf8_lossy(reason);
+            self.worker.close_for(self.app, client, code, &reason);
+        }
+    }
+
+    fn opened(&mut self, client: ClientId) {
+        self.worker.enrol(self.app, Some(client));
+    }
+
+    fn meanwhile(&mut self) {
+        self.worker.deliver();
+        self.worker.flush_gathered();
+        self.worker.release_rings();
+    }
+}
+
+/// Likewise for links in the chains of connections: a message for all takes one for each.
+const LINKS_AT: usize = 64 * 1024;
