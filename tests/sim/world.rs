@@ -175,6 +175,9 @@ impl AppSide {
                 (self.post.rise(bed).into(), true)
             }
             AppState::Awake(mut app) => match app.turn() {
+                app_loop::Turn::Busy if self.post.is_asked_for(&app) => {
+                    (self.post.cede(app, Some(now())).into(), true)
+                }
                 app_loop::Turn::Busy => (AppState::Awake(app), true),
                 app_loop::Turn::Over => (AppState::Over, true),
                 app_loop::Turn::Idle(_) => (self.post.lie_down(app, Some(now())).into(), true),

@@ -42,6 +42,8 @@ pub struct RunRight<T> {
     wanted: AtomicBool,
     /// Its own thread is to go on with it.
     recalled: AtomicBool,
+    /// A deputy would go on with it.
+    asked: AtomicBool,
     /// Like a lock, it may be shared by threads to which a `T` may be sent.
     like_a_lock: PhantomData<Mutex<T>>,
 }
@@ -54,6 +56,7 @@ impl<T> RunRight<T> {
             left: AtomicPtr::new(ptr::null_mut()),
             wanted: AtomicBool::new(false),
             recalled: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             like_a_lock: PhantomData,
         }
     }
@@ -108,6 +111,29 @@ impl<T> RunRight<T> {
         self.recalled.load(Ordering::Relaxed)
     }
 
+    /// For a deputy that has found nothing to take: asks the thread whose own it is to leave it
+    /// before it has nothing left to do, and to wake the deputy then. Without it, two threads that
+    /// share a processor might keep each other busy for ever.
+    #[inline]
+    pub fn ask(&self) {
+        // Mostly it has been asked before, and the cache line may stay shared.
+        if !self.asked.load(Ordering::Relaxed) {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a deputy has asked, for whoever has the box in hand; forgets it.
+    #[inline]
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the box lies there. After a fence that whoever leaves it also makes.
+    #[inline]
+    pub fn is_left(&self) -> bool {
+        !self.left.load(Ordering::Relaxed).is_null()
+    }
+
     /// Whether the thread whose own the thing is waits for it. For a deputy, after
     /// [`leave`](Self::leave).
     #[inline]
@@ -148,6 +174,9 @@ mod tests {
         right.leave(Box::new(7));
         assert_eq!(right.take(), Some(Box::new(7)));
         assert_eq!(right.take(), None);
+        right.ask();
+        assert!(right.was_asked() && !right.was_asked());
+        assert!(!right.is_left());
         right.leave(Box::new(8)); // freed with the place: the sanitizers see to it
     }
 

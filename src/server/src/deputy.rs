@@ -9,14 +9,24 @@ use std::fmt;
 
 use crate::message::{ClientId, Scope};
 
-/// How one worker calls one app itself. All but [`take`](Self::take) only while it holds the run
-/// right.
+/// How one worker calls one app itself. [`catch_up`](Self::catch_up) and
+/// [`read`](Self::read) only while it holds the run right.
 pub trait Deputy: fmt::Debug + Send {
     /// Takes the run right, if nobody has it and the app may be called by a worker at all.
     ///
     /// After that the worker must first deliver whatever the app has sent it through the ring, and
     /// then [catch up](Self::catch_up).
     fn take(&mut self) -> bool;
+
+    /// Asks the app's thread to leave the app to this worker, with work undone if need be, and to
+    /// wake it then. False if it will not, as there are other workers.
+    fn ask(&mut self) -> bool;
+
+    /// Whether the app has been left.
+    fn is_left(&self) -> bool;
+
+    /// Leaves the app to its own thread after all.
+    fn decline(&mut self);
 
     /// Calls the app for all that lies in this worker's inbound ring. False if the right must be
     /// given back at once; then there may be something left.

@@ -1,6 +1,7 @@
 //! The kernel's calls that std lacks: thin, one job each.
 //! Not for: deciding anything.
 
+pub mod clock;
 pub mod epoll;
 pub mod eventfd;
 pub mod exit;

@@ -312,7 +312,7 @@ impl<N: Net> Worker<N> {
         // Each of them must be asked, since asking is what has us woken.
         let mut room = false;
         for to_app in &mut self.to_apps {
-            room |= to_app.has_room();
+            room |= to_app.has_room() || to_app.is_left();
         }
         stop || records || room
     }

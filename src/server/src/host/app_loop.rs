@@ -15,6 +15,8 @@ use super::pace::{Pace, Threads};
 use crate::deputy::Sink;
 use crate::log;
 use crate::message::{ClientId, Inbound, Opening, Outbound};
+use crate::sys::clock;
+use crate::waker::Waker;
 
 /// A batch is to take about this long, so that the answers to its first messages do not wait for
 /// the callbacks of many others.
@@ -135,6 +137,16 @@ impl AppLoop {
             || !self.is_trimmed && self.rests_until.is_none()
     }
 
+    /// When `timer` is to be called.
+    pub(super) fn timer(&mut self) -> Option<Duration> {
+        self.instance.context().timer
+    }
+
+    /// How a worker is woken.
+    pub(super) fn waker_of(&mut self, worker: usize) -> Arc<Waker> {
+        self.instance.context().outlets.waker_of(worker)
+    }
+
     /// A worker begins to call the app.
     pub fn begin_session(&mut self) {
         self.is_used = true;
@@ -183,7 +195,7 @@ impl AppLoop {
             self.fault = Some(fault);
             return false;
         }
-        start.is_none_or(|start| self.pace.note(1, clock().saturating_sub(start)))
+        start.is_none_or(|start| self.pace.note_call(clock().saturating_sub(start)))
     }
 
     /// Notes whether anything has been done since the last time. If not, and not for the first time,
@@ -262,13 +274,13 @@ impl Batch<'_> {
         if !inbound[worker].refresh() {
             return Ok(false);
         }
-        let clock = instance.context().clock;
-        let start = clock();
+        let now = instance.context().clock;
+        let (start, work_start) = (now(), clock::thread_time());
         let mut count = 0;
         let mut result = Ok(());
         while count < *size && result.is_ok() {
             let is_to_look = count > 0 && count % LOOK_EVERY == 0;
-            if is_to_look && clock() > start + BATCH_TIME {
+            if is_to_look && now() > start + BATCH_TIME {
                 break;
             }
             let Some((_, record)) = inbound[worker].next() else { break };
@@ -283,9 +295,9 @@ impl Batch<'_> {
         if inbound[worker].release() {
             context.outlets.wake(worker);
         }
-        let took = clock().saturating_sub(start);
+        let took = now().saturating_sub(start);
         *size = next_batch(*size, count, took);
-        pace.note(count, took);
+        pace.note_batch(count, took, clock::thread_time().saturating_sub(work_start));
         result.map(|()| true)
     }
 }

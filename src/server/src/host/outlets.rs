@@ -215,6 +215,11 @@ impl Outlets {
         self.outlets[worker].waker.wake();
     }
 
+    /// How a worker is woken.
+    pub fn waker_of(&self, worker: usize) -> Arc<Waker> {
+        Arc::clone(&self.outlets[worker].waker)
+    }
+
     /// Gives back the memory that only a burst needed.
     pub fn trim(&mut self) {
         self.blocks.trim();

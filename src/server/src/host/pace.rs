@@ -1,10 +1,21 @@
 //! How long an app's callbacks take, and whether workers may therefore run them: a worker that waits
 //! for a slow one serves nobody.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// The running mean above which an app runs on its own thread alone.
 const SLOW: Duration = Duration::from_micros(50);
+
+/// A measurement counts as no more than this, unless it is [`HANGING`]: now and then the kernel takes
+/// the processor away in the middle of a callback, and that does not make an app slow.
+const CLAMP: Duration = Duration::from_micros(200);
+
+/// Of the time that passes on the app's own thread this part counts, where it is not spent working.
+const WAITING: u64 = 16;
+
+/// A single callback that takes so long is enough.
+const HANGING: Duration = Duration::from_millis(50);
 
 /// A single measurement weighs this part of the running mean, as a power of two: an eighth.
 const WEIGHT_BITS: u32 = 3;
@@ -71,49 +82,78 @@ impl Pace {
         self.calls % LOOK_EVERY == 0 || self.calls < LOOK_EVERY && self.calls.is_power_of_two()
     }
 
-    /// Notes that so many records took so long. False if the app is not quick.
-    pub(super) fn note(&mut self, count: usize, took: Duration) -> bool {
-        if count == 0 {
-            return self.is_quick();
-        }
-        let each = (took.as_nanos() / count as u128).min(u64::MAX.into()) as u64;
-        self.mean = self.mean - (self.mean >> WEIGHT_BITS) + (each >> WEIGHT_BITS);
-        if u128::from(self.mean) > SLOW.as_nanos() {
-            self.probation = PROBATION;
-        } else {
-            self.probation = self.probation.saturating_sub(count as u64);
-        }
+    /// Notes how long a callback took that was timed in a session. False if the app is not quick.
+    pub(super) fn note_call(&mut self, took: Duration) -> bool {
+        self.note(1, nanos(took));
         self.is_quick()
     }
+
+    /// Notes how long a batch of records took on the app's own thread, by the clock and in processor
+    /// time. That thread may well have to wait for a processor which a worker has meanwhile, so
+    /// that the clock says little, unless the callbacks themselves wait for something.
+    pub(super) fn note_batch(&mut self, count: usize, took: Duration, used: Duration) {
+        if let Some(count) = NonZeroU64::new(count as u64) {
+            let each = nanos(used).max(nanos(took) / WAITING) / count;
+            self.note(count.get(), each);
+        }
+    }
+
+    fn note(&mut self, count: u64, each: u64) {
+        let sample = each.min(nanos(CLAMP));
+        self.mean = self.mean - (self.mean >> WEIGHT_BITS) + (sample >> WEIGHT_BITS);
+        if self.mean > nanos(SLOW) || each > nanos(HANGING) {
+            self.probation = PROBATION;
+        } else {
+            self.probation = self.probation.saturating_sub(count);
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn quick(pace: &mut Pace) -> bool {
+        let micros = Duration::from_micros;
+        pace.note_batch(64, micros(640), micros(64));
+        pace.is_quick()
+    }
+
     #[test]
-    fn one_slow_callback_ends_the_privilege_and_many_quick_ones_restore_it() {
+    fn slow_callbacks_end_the_privilege_and_many_quick_ones_restore_it() {
         let mut pace = Pace::new(Threads::Auto);
-        let quick = |pace: &mut Pace| pace.note(64, Duration::from_micros(64));
         let count = (0..1000).take_while(|_| !quick(&mut pace)).count();
         assert_eq!(count, FIRST_PROBATION as usize / 64 - 1, "nobody is quick without proof");
-        assert!(pace.note(1, Duration::from_micros(100)), "once does not make it slow");
-        assert!(!pace.note(1, Duration::from_millis(10)));
+        let count = (0..100).take_while(|_| pace.note_call(Duration::from_millis(10))).count();
+        assert_eq!(count, 2, "twice does not make it slow");
         let count = (0..1000).take_while(|_| !quick(&mut pace)).count();
         // Some more than the probation, until the mean itself has come down.
         let least = PROBATION as usize / 64;
         assert!((least - 1..least + 64).contains(&count), "{count}");
-        for _ in 0..10 {
-            pace.note(1, Duration::from_millis(10));
+        assert!(!(0..100).all(|_| pace.note_call(Duration::from_micros(60))), "slow on average");
+        while !quick(&mut pace) {}
+        assert!(!pace.note_call(Duration::from_millis(100)), "it hangs");
+    }
+
+    #[test]
+    fn who_waits_on_its_own_thread_is_slow_and_who_is_made_to_wait_is_not() {
+        let (mut waits, mut is_kept_waiting) = (Pace::new(Threads::Auto), Pace::new(Threads::Auto));
+        for _ in 0..10_000 {
+            waits.note_batch(1, Duration::from_millis(1), Duration::from_micros(10));
+            is_kept_waiting.note_batch(16, Duration::from_millis(4), Duration::from_micros(160));
         }
-        assert!(!(0..100).any(|_| pace.note(1, Duration::from_micros(60))), "slow on average");
+        assert!(!waits.is_quick() && is_kept_waiting.is_quick());
     }
 
     #[test]
     fn a_word_of_the_operator_settles_it() {
         let (mut own, mut any) = (Pace::new(Threads::Own), Pace::new(Threads::Any));
-        assert!(any.is_quick() && any.note(1, Duration::from_secs(1)));
-        assert!(!own.note(10_000, Duration::from_micros(1)));
+        assert!(any.is_quick() && any.note_call(Duration::from_secs(1)));
+        (0..100).for_each(|_| assert!(!quick(&mut own)));
     }
 
     #[test]

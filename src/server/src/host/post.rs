@@ -60,6 +60,30 @@ impl Post {
         }
     }
 
+    /// For the app's own thread in the midst of its work: whether the one worker there is would go
+    /// on with it. Where there are several, more than one processor is wanted for it anyway.
+    pub fn is_asked_for(&self, app: &AppLoop) -> bool {
+        self.has_one_worker() && app.may_be_lent() && self.right.was_asked()
+    }
+
+    fn has_one_worker(&self) -> bool {
+        self.probes.len() == 1
+    }
+
+    /// For the app's own thread: leaves the app to the worker that has asked, whatever is still to
+    /// be done, and announces a sleep.
+    pub fn cede(&self, mut app: Box<AppLoop>, until: Option<Duration>) -> Rest {
+        app.rests_until = until;
+        let worker = app.waker_of(0);
+        self.right.leave(app);
+        self.waker.sleeper().announce();
+        worker.wake();
+        match self.right.is_recalled().then(|| self.right.take()).flatten() {
+            Some(app) => self.get_up(app),
+            None => Rest::Asleep(Bed { kept: None }),
+        }
+    }
+
     /// For the app's own thread after its sleep: takes the app back, or announces another sleep,
     /// since a worker has it.
     pub fn rise(&self, bed: Bed) -> Rest {
@@ -124,6 +148,7 @@ impl Deputy for Substitute {
         match &mut self.app {
             // A deputy before us may have left it to its own thread.
             Some(app) if app.may_be_lent() => {
+                self.post.right.was_asked();
                 app.begin_session();
                 true
             }
@@ -132,6 +157,26 @@ impl Deputy for Substitute {
                 false
             }
             None => false,
+        }
+    }
+
+    fn ask(&mut self) -> bool {
+        let is_alone = self.post.has_one_worker();
+        if is_alone {
+            self.post.right.ask();
+        }
+        is_alone
+    }
+
+    fn is_left(&self) -> bool {
+        self.post.right.is_left()
+    }
+
+    fn decline(&mut self) {
+        if let Some(app) = self.post.right.take() {
+            self.post.right.recall();
+            self.post.right.leave(app);
+            self.post.waker.wake();
         }
     }
 

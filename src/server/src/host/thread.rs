@@ -27,6 +27,12 @@ pub fn run(
         post.waker().note_turn();
         let timer = match app.turn() {
             Turn::Over => return,
+            Turn::Busy if post.is_asked_for(&app) => {
+                look_at.get_or_insert_with(|| clock().saturating_add(TRIM_AFTER));
+                let until = [app.timer(), look_at].into_iter().flatten().min();
+                app = sleep(post.cede(app, until), post, until, clock);
+                continue;
+            }
             Turn::Busy => continue,
             Turn::Idle(timer) => timer,
         };
@@ -34,13 +40,12 @@ pub fn run(
             look_at = app.trim(TRIM_AFTER);
         }
         let until = [timer, look_at].into_iter().flatten().min();
-        app = rest(app, post, until, clock);
+        app = sleep(post.lie_down(app, until), post, until, clock);
     }
 }
 
-/// Sleeps until `until`, unless there is something to do. Meanwhile workers may have the app.
-fn rest(app: Box<AppLoop>, post: &Post, until: Option<Duration>, clock: Clock) -> Box<AppLoop> {
-    let mut rest = post.lie_down(app, until);
+/// Sleeps until `until`, if that is how it is. Meanwhile workers may have the app.
+fn sleep(mut rest: Rest, post: &Post, until: Option<Duration>, clock: Clock) -> Box<AppLoop> {
     let mut timeout = until.map(|at| at.saturating_sub(clock()));
     loop {
         match rest {

@@ -20,6 +20,12 @@ use crate::message::{ClientId, Scope};
 /// cache, and the first clients need not wait for the last.
 const FLUSH_AT: usize = 256 * 1024;
 
+/// So many are written even in the middle of a callback, which else could fill the memory.
+const FLOOD_AT: usize = 4 * 1024 * 1024;
+
+/// Likewise for links in the chains of connections: a message for all takes one for each.
+const FLOOD_LINKS: usize = 256 * 1024;
+
 impl<N: Net> Worker<N> {
     /// Hands a message to its app: by a call, if its thread sleeps, and otherwise through the ring.
     pub(super) fn hand_message<'a>(
@@ -45,6 +51,9 @@ impl<N: Net> Worker<N> {
         if !self.with_deputy(app, read) {
             self.end_session(app);
         }
+        if self.gather.scratch.len() > FLUSH_AT {
+            self.flush_gathered();
+        }
         Ok(())
     }
 
@@ -52,9 +61,12 @@ impl<N: Net> Worker<N> {
     /// app, when reading is done.
     pub(super) fn publish(&mut self, app: usize) {
         let to_app = &mut self.to_apps[app];
-        if to_app.is_in_session() || to_app.has_unpublished() {
-            let _ =
-                if to_app.is_in_session() { self.catch_up(app) } else { self.begin_session(app) };
+        if to_app.is_in_session() {
+            self.catch_up(app);
+            self.end_session(app);
+        } else if to_app.is_left() && self.life != Life::Serving {
+            to_app.decline();
+        } else if (to_app.is_left() || to_app.has_unpublished()) && self.begin_session(app) {
             self.end_session(app);
         }
         self.to_apps[app].publish();
@@ -143,7 +155,7 @@ impl<N: Net> Sink for Direct<'_, N> {
         if let Some(press) = &mut worker.press {
             worker.pressed += std::mem::take(&mut press.strained);
         }
-        if worker.gather.scratch.len() > FLUSH_AT || worker.gather.link_c() > LINKS_AT {
+        if worker.gather.scratch.len() > FLOOD_AT || worker.gather.link_c() > FLOOD_LINKS {
             worker.flush_gathered();
         }
     }
@@ -165,6 +177,3 @@ impl<N: Net> Sink for Direct<'_, N> {
         self.worker.release_rings();
     }
 }
-
-/// Likewise for links in the chains of connections: a message for all takes one for each.
-const LINKS_AT: usize = 64 * 1024;

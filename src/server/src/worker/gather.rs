@@ -188,7 +188,7 @@ impl Gather {
 
     /// Forgets the turn. Memory that only a burst needed is given back.
     pub fn clear(&mut self, flushed: Vec<u32>) {
-        const KEEP: usize = 64 * 1024;
+        const KEEP: usize = 1024 * 1024;
         self.links.clear();
         self.links.shrink_to(KEEP / size_of::<Link>());
         self.pages.clear();

@@ -32,6 +32,8 @@ pub struct ToApp {
     in_session: bool,
     /// Records have been put into the ring that the session has not come to yet.
     is_behind: bool,
+    /// The app's thread has been asked for the app, and may leave it with work undone.
+    has_asked: bool,
 }
 
 /// What there is too little of.
@@ -66,6 +68,7 @@ impl ToApp {
             deputy,
             in_session: false,
             is_behind: false,
+            has_asked: false,
         }
     }
 
@@ -188,12 +191,31 @@ impl ToApp {
         self.in_session
     }
 
-    /// Has the deputy take the app's run right, if there is nothing in the way.
+    /// Has the deputy take the app's run right, or ask for it.
     #[inline]
     pub fn begin_session(&mut self) -> bool {
-        let is_free = !self.failed && self.congestion.is_none();
-        self.in_session = is_free && self.deputy.as_mut().is_some_and(|deputy| deputy.take());
+        let Some(deputy) = self.deputy.as_mut().filter(|_| !self.failed) else { return false };
+        self.in_session = deputy.take();
+        if self.in_session {
+            self.is_behind |= std::mem::take(&mut self.has_asked);
+        } else {
+            self.has_asked = deputy.ask();
+        }
         self.in_session
+    }
+
+    /// Whether the app's thread has left the app to this worker, on which it relies now.
+    #[inline]
+    pub fn is_left(&self) -> bool {
+        self.has_asked && self.deputy.as_ref().is_some_and(|deputy| deputy.is_left())
+    }
+
+    /// Leaves the app to its own thread after all.
+    pub fn decline(&mut self) {
+        self.has_asked = false;
+        if let Some(deputy) = &mut self.deputy {
+            deputy.decline();
+        }
     }
 
     /// Gives the run right back.
@@ -205,16 +227,20 @@ impl ToApp {
         }
     }
 
-    /// Whether there are records that the app cannot see yet.
+    /// Whether there are records for which the app is to be called or woken.
     #[inline]
     pub fn has_unpublished(&self) -> bool {
         self.is_behind
     }
 
-    /// Makes all records visible to the deputy; false if there are none.
+    /// Makes all records visible to the deputy; false if it has seen them all.
     #[inline]
     pub fn publish_for_session(&mut self) -> bool {
-        std::mem::take(&mut self.is_behind) && self.ring.publish()
+        let is_behind = std::mem::take(&mut self.is_behind);
+        if is_behind {
+            let _ = self.ring.publish(); // nobody is to be woken
+        }
+        is_behind
     }
 
     /// Wakes the app, for instance because it waits for the space that this worker has released.
