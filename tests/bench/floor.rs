@@ -1,98 +1,131 @@
-//! The physical floor: one thread, epoll, one `recv` and one `send` per readiness, no framing. So
-//! that the bytes both ways are those of a WebSocket echo, four bytes of each message (those of
-//! the masking key, which only a client's frame has) do not go back. Not a correct echo.
+//! Floors: what any server must at least do for the same bytes, and nothing else. One thread, epoll,
+//! no framing. Not correct servers: they know the sizes of all messages beforehand.
 
-use std::io::{self, ErrorKind, Read, Write};
+mod broadcast;
+mod connect;
+mod echo;
+
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use clap::Subcommand;
 use ringsocket_tests::sys::Epoll;
 
 const LISTENER: usize = usize::MAX;
 const INPUT: usize = usize::MAX - 1;
-const MASK: usize = 4;
 
-struct Peer {
-    stream: TcpStream,
-    /// Bytes of the message that is coming in.
-    partial: usize,
-    /// What the kernel did not take at once; nothing is read meanwhile.
-    unsent: Vec<u8>,
+/// Which floor.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Floor {
+    /// Sends bytes back, less those of each message's masking key
+    Echo {
+        /// Bytes of a message coming in
+        #[arg(long)]
+        incoming: usize,
+    },
+    /// Sends one prepared buffer to everybody
+    Broadcast {
+        /// Bytes of a message coming in
+        #[arg(long)]
+        incoming: usize,
+        /// Bytes that each connection gets for it
+        #[arg(long)]
+        outgoing: usize,
+    },
+    /// Answers the first bytes with so many, the next ones with so many, and closes
+    Connect {
+        /// Bytes in place of the 101
+        #[arg(long)]
+        switching: usize,
+        /// Bytes in place of the Close frame
+        #[arg(long)]
+        closed: usize,
+    },
 }
 
-/// Serves until standard input ends.
-pub(crate) fn serve(incoming: usize) -> io::Result<()> {
+/// Serves on a free loopback port, which it prints, until standard input ends.
+pub(crate) fn serve(floor: &Floor) -> io::Result<()> {
+    match *floor {
+        Floor::Echo { incoming } => run(echo::Echo::new(incoming)),
+        Floor::Broadcast { incoming, outgoing } => {
+            run(broadcast::Broadcast::new(incoming, outgoing))
+        }
+        Floor::Connect { switching, closed } => run(connect::Connect::new(switching, closed)),
+    }
+}
+
+/// What one kind of floor does.
+trait Service {
+    /// What is kept for each connection.
+    type State: Default;
+
+    /// A connection was accepted.
+    fn accepted(&mut self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)
+    }
+
+    /// One readiness of one connection; false at its end. An error ends the floor.
+    fn ready(&mut self, peers: &mut Peers<Self::State>, token: usize) -> io::Result<bool>;
+}
+
+struct Peer<S> {
+    stream: TcpStream,
+    state: S,
+}
+
+struct Peers<S> {
+    epoll: Epoll,
+    slots: Vec<Option<Peer<S>>>,
+    free: Vec<usize>,
+}
+
+impl<S: Default> Peers<S> {
+    fn add(&mut self, stream: TcpStream) -> io::Result<()> {
+        let token = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.epoll.add(&stream, token, false)?;
+        self.slots[token] = Some(Peer { stream, state: S::default() });
+        Ok(())
+    }
+
+    fn remove(&mut self, token: usize) {
+        self.slots[token] = None;
+        self.free.push(token);
+    }
+
+    fn get(&mut self, token: usize) -> &mut Peer<S> {
+        self.slots[token].as_mut().expect("it is watched as long as it is there")
+    }
+}
+
+fn run<T: Service>(mut service: T) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?.port());
-    let epoll = Epoll::new()?;
-    epoll.add(&listener, LISTENER, false)?;
-    epoll.add(&io::stdin().as_raw_fd(), INPUT, false)?;
-    let mut peers: Vec<Option<Peer>> = Vec::new();
-    let mut buffer = vec![0; 0x40000];
+    let mut peers = Peers { epoll: Epoll::new()?, slots: Vec::new(), free: Vec::new() };
+    peers.epoll.add(&listener, LISTENER, false)?;
+    peers.epoll.add(&io::stdin().as_raw_fd(), INPUT, false)?;
     let mut ready = Vec::new();
     loop {
-        epoll.wait(&mut ready, Duration::from_secs(3600))?;
+        peers.epoll.wait(&mut ready, Duration::from_secs(3600))?;
         for event in &ready {
             match event.token {
                 INPUT => return Ok(()),
                 LISTENER => {
                     let (stream, _) = listener.accept()?;
-                    stream.set_nonblocking(true)?;
-                    stream.set_nodelay(true)?;
-                    epoll.add(&stream, peers.len(), false)?;
-                    peers.push(Some(Peer { stream, partial: 0, unsent: Vec::new() }));
+                    service.accepted(&stream)?;
+                    peers.add(stream)?;
                 }
                 token => {
-                    let Some(peer) = &mut peers[token] else { continue };
-                    if !turn(peer, &epoll, token, incoming, &mut buffer)? {
-                        peers[token] = None;
+                    if !service.ready(&mut peers, token)? {
+                        peers.remove(token);
                     }
                 }
             }
         }
     }
-}
-
-/// One readiness of one peer; false at its end.
-fn turn(
-    peer: &mut Peer,
-    epoll: &Epoll,
-    token: usize,
-    incoming: usize,
-    buffer: &mut [u8],
-) -> io::Result<bool> {
-    if !peer.unsent.is_empty() {
-        let Ok(sent) = peer.stream.write(&peer.unsent) else { return Ok(false) };
-        peer.unsent.drain(..sent);
-        if peer.unsent.is_empty() {
-            epoll.change(&peer.stream, token, false)?;
-        }
-        return Ok(true);
-    }
-    let len = match peer.stream.read(buffer) {
-        Ok(0) => return Ok(false),
-        Ok(len) => len,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
-        Err(_) => return Ok(false),
-    };
-    // The mask's bytes are left out where a message begins, if they came along whole; a message
-    // whose first four bytes are torn apart does not happen with these clients.
-    let begun = (peer.partial + len).div_ceil(incoming) - peer.partial.div_ceil(incoming);
-    peer.partial = (peer.partial + len) % incoming;
-    let reply = &buffer[..len.saturating_sub(MASK * begun)];
-    if reply.is_empty() {
-        return Ok(true);
-    }
-    let sent = match peer.stream.write(reply) {
-        Ok(sent) => sent,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-        Err(_) => return Ok(false),
-    };
-    if sent < reply.len() {
-        peer.unsent.extend_from_slice(&reply[sent..]);
-        epoll.change(&peer.stream, token, true)?;
-    }
-    Ok(true)
 }
