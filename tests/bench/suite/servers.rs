@@ -24,6 +24,9 @@ pub(crate) const OWN_THREAD: &str = "RingSocket, own thread";
 pub(super) const PEERS: [&str; 4] =
     ["sockudo-ws", "tungstenite", "fastwebsockets", "tokio-websockets"];
 
+/// Connections that the daemon is set up for, if no scenario needs more.
+const LEAST_CAPACITY: usize = 2000;
+
 /// A way to run the daemon for echoes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Variant {
@@ -85,10 +88,10 @@ impl Bench {
     /// The daemon with one worker and the apps of `builder`, each at `/NAME`. `config` has more keys,
     /// each with a comma after it.
     pub(super) fn daemon(&self, builder: Builder, config: &str) -> Running {
-        // What the generator has at once is no business of the limits of addresses.
+        let most = self.plan.connections.iter().fold(self.crowd, |most, &other| most.max(other));
         let config = format!(
             r#"{{ {config} "worker_c": 1, "fd_alloc_c": {}, "log_level": "warning" }}"#,
-            self.crowd + 50
+            most.max(LEAST_CAPACITY)
         );
         let core = self.plan.server_core.to_string();
         let daemon = builder.config(&config).prefix(&["taskset", "-c", &core]).start();

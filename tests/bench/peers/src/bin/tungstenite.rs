@@ -27,10 +27,8 @@ fn main() -> io::Result<()> {
                 continue;
             }
             let place = &mut sockets[event.token().0];
-            if let Some(socket) = place {
-                if answer(socket).is_err() {
-                    *place = None;
-                }
+            if place.as_mut().is_some_and(|socket| answer(socket).is_err()) {
+                *place = None;
             }
         }
     }
