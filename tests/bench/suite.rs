@@ -136,37 +136,51 @@ pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     let (peers, missing) = bench.peers();
     report.remarks.extend(missing);
     if bench.crowd < plan.crowd {
-        let remark = format!("only {} connections: the limit of descriptors", bench.crowd);
+        let limit = bench.crowd;
+        let remark = format!("The limit of descriptors allows only {limit} connections");
         report.remarks.push(remark);
     }
     report.print_head();
     let began = Instant::now();
+    let mut failed = 0;
     for &scenario in &plan.scenarios {
-        let table = match scenario {
-            Scenario::Echo => echo::run(&bench, &peers)?,
-            Scenario::Broadcast => broadcast::run(&bench)?,
-            Scenario::Connect => connect::run(&bench)?,
-            Scenario::Crowd => crowd::run(&bench)?,
-            Scenario::Deflate => deflate::run(&bench)?,
-            Scenario::Slow => slow::run(&bench)?,
-            Scenario::Memory => {
-                report.memory = memory::run(&bench)?;
-                report.print_memory();
-                continue;
-            }
-        };
+        // One that fails must not cost the figures of the others.
+        if let Err(error) = bench.measure(scenario, &peers, &mut report) {
+            progress("");
+            eprintln!("ringsocket-bench: {error}");
+            report.remarks.push(format!("A scenario failed: {error}"));
+            failed += 1;
+        }
         report.noise = bench.noise.get();
-        report.tables.push(table);
-        report.print_last_table();
+        report.took = began.elapsed();
+        report.judge();
         report.write(&plan.output)?;
     }
-    report.took = began.elapsed();
-    report.judge();
     report.print_end();
-    report.write(&plan.output)
+    if failed == 0 { Ok(()) } else { Err(io::Error::other(format!("{failed} scenarios failed"))) }
 }
 
 impl Bench {
+    /// Measures one scenario and prints it.
+    fn measure(&self, scenario: Scenario, peers: &[String], report: &mut Report) -> io::Result<()> {
+        let table = match scenario {
+            Scenario::Echo => echo::run(self, peers)?,
+            Scenario::Broadcast => broadcast::run(self)?,
+            Scenario::Connect => connect::run(self)?,
+            Scenario::Crowd => crowd::run(self)?,
+            Scenario::Deflate => deflate::run(self)?,
+            Scenario::Slow => slow::run(self)?,
+            Scenario::Memory => {
+                report.memory = memory::run(self)?;
+                report.print_memory();
+                return Ok(());
+            }
+        };
+        report.tables.push(table);
+        report.print_last_table();
+        Ok(())
+    }
+
     /// The peers that can be run, and remarks on those that cannot.
     fn peers(&self) -> (Vec<String>, Vec<String>) {
         let wanted = self.plan.peers.iter().filter(|name| *name != "none").cloned();

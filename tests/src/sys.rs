@@ -161,9 +161,12 @@ pub fn listen_shared(port: u16) -> io::Result<TcpListener> {
 }
 
 /// A TCP connection to a loopback address from another one: all of 127.0.0.0/8 is this machine, so
-/// that one test can be many hosts.
+/// that one test can be many hosts. Its port is chosen with the connect (ip(7),
+/// `IP_BIND_ADDRESS_NO_PORT`): one that was bound before is kept from all other addresses, even while
+/// it rests.
 pub fn connect_from(source: Ipv4Addr, to: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = tcp_socket()?;
+    set_option(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
     bind(&socket, source, 0)?;
     let address = sockaddr_in(*to.ip(), to.port());
     // SAFETY: the pointer and the size describe `address`, which lives through the call.
