@@ -71,8 +71,9 @@ impl fmt::Display for Latency {
 pub(crate) fn time(micros: f64) -> String {
     match micros {
         us if us < 99.95 => format!("{us:.1} us"),
-        us if us < 9_995.0 => format!("{us:.0} us"),
-        us if us < 999_500.0 => format!("{:.1} ms", us / 1e3),
+        us if us < 999.5 => format!("{us:.0} us"),
+        us if us < 99_950.0 => format!("{:.1} ms", us / 1e3),
+        us if us < 999_500.0 => format!("{:.0} ms", us / 1e3),
         us => format!("{:.1} s", us / 1e6),
     }
 }
@@ -93,14 +94,14 @@ mod tests {
         let bars: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(bars.len(), 8, "from 10 us to 5 ms: {text}");
         assert!(bars[0].contains("under  20.0 us") && bars[0].ends_with(" 98"), "{text}");
-        assert!(bars[7].contains("under  5000 us") && bars[7].ends_with(" 2"), "{text}");
+        assert!(bars[7].contains("under   5.0 ms") && bars[7].ends_with(" 2"), "{text}");
         latency.clear();
         assert_eq!(latency.to_string().lines().count(), 1);
     }
 
     #[test]
     fn units_follow_the_size() {
-        let texts = [7.04, 123.4, 12_345.0, 2_500_000.0].map(time);
-        assert_eq!(texts, ["7.0 us", "123 us", "12.3 ms", "2.5 s"]);
+        let texts = [7.04, 123.4, 1000.0, 12_345.0, 123_456.0, 2_500_000.0].map(time);
+        assert_eq!(texts, ["7.0 us", "123 us", "1.0 ms", "12.3 ms", "123 ms", "2.5 s"]);
     }
 }
