@@ -12,8 +12,11 @@ use crate::record::Full;
 use std::sync::Arc;
 
 /// Bytes, and buffers, that a pool keeps at most for the next message.
-const SPARE_BYTES: usize = 1 << 20;
-const SPARES: usize = 16;
+const SPARE_BYTES: usize = 4 << 20;
+const SPARES: usize = 256;
+
+/// So many of them, the last that came back, are looked at for one that fits.
+const LOOKED_AT: usize = 16;
 
 /// A bounded pool of payload buffers.
 ///
@@ -164,7 +167,7 @@ impl BlockPool {
     /// The smallest spare that holds `len` bytes without wasting more than a quarter on it.
     fn best_spare(&self, len: usize) -> Option<usize> {
         let fits = len..=rounded(len).saturating_add(len / 4);
-        (0..self.spares.len())
+        (self.spares.len().saturating_sub(LOOKED_AT)..self.spares.len())
             .filter(|&index| fits.contains(&self.spares[index].capacity()))
             .min_by_key(|&index| self.spares[index].capacity())
     }

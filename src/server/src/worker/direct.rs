@@ -18,7 +18,7 @@ use crate::message::{ClientId, Scope};
 
 /// Once so many bytes have been gathered in a session, they are written: they are still in the
 /// cache, and the first clients need not wait for the last.
-const FLUSH_AT: usize = 256 * 1024;
+const FLUSH_AT: usize = 128 * 1024;
 
 /// So many are written even in the middle of a callback, which else could fill the memory.
 const FLOOD_AT: usize = 4 * 1024 * 1024;
