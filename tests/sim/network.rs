@@ -318,7 +318,7 @@ impl Net for SimNet {
         let Some(id) = network.queues[self.worker].pop_front() else { return Ok(None) };
         let socket = Socket { id, network: Rc::clone(&self.network) };
         // From a few networks, where a limit per address would find somebody.
-        let address = PeerAddress::Inet(SocketAddr::from(([192, 0, 2, (id % 3) as u8], id as u16)));
+        let address = PeerAddress::inet(SocketAddr::from(([192, 0, 2, (id % 3) as u8], id as u16)));
         Ok(Some(Accepted { socket, address, entrance: 0 }))
     }
 

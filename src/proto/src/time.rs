@@ -9,6 +9,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Millis(pub u64);
 
+impl Millis {
+    /// The end of time: later than all that is waited for.
+    pub const NEVER: Self = Self(u64::MAX);
+}
+
 impl Add<Duration> for Millis {
     type Output = Self;
 
@@ -28,6 +33,6 @@ mod tests {
     #[test]
     fn addition_drops_fractions_and_saturates() {
         assert_eq!(Millis(5) + Duration::from_micros(2_999), Millis(7));
-        assert_eq!(Millis(5) + Duration::MAX, Millis(u64::MAX));
+        assert_eq!(Millis(5) + Duration::MAX, Millis::NEVER);
     }
 }

@@ -297,28 +297,50 @@ impl Clients<'_> {
     }
 }
 
-/// Where a connection comes from.
+/// Where a connection comes from. Each connection has two of these for as long as it lives, so it is
+/// smaller than a [`SocketAddr`], which has room for the flow label and scope of an IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerAddress {
-    /// A TCP connection.
-    Inet(SocketAddr),
+    /// A TCP connection over IPv4, with its port.
+    V4(Ipv4Addr, u16),
+    /// A TCP connection over IPv6, with its port.
+    V6(Ipv6Addr, u16),
     /// A connection on a unix socket, which has no address worth telling.
     Unix,
 }
+
+const _: () = assert!(size_of::<PeerAddress>() == 20);
 
 impl PeerAddress {
     /// That of a TCP connection: IPv4 as such, even where it came to a socket of IPv6 (RFC 4291
     /// section 2.5.5.2), so that an address looks the same whatever way it took.
     pub fn inet(address: SocketAddr) -> Self {
-        Self::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        match address.ip().to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip, address.port()),
+            IpAddr::V6(ip) => Self::V6(ip, address.port()),
+        }
+    }
+
+    /// Address and port of a TCP connection.
+    pub fn to_inet(self) -> Option<SocketAddr> {
+        match self {
+            Self::V4(ip, port) => Some(SocketAddr::new(ip.into(), port)),
+            Self::V6(ip, port) => Some(SocketAddr::new(ip.into(), port)),
+            Self::Unix => None,
+        }
+    }
+
+    /// The address of a TCP connection without its port.
+    pub fn ip(self) -> Option<IpAddr> {
+        self.to_inet().map(|address| address.ip())
     }
 }
 
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inet(address) => address.fmt(f),
-            Self::Unix => f.write_str("unix"),
+        match self.to_inet() {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unix"),
         }
     }
 }
@@ -356,19 +378,17 @@ impl<'a> Opening<'a> {
         };
         match address {
             PeerAddress::Unix => field(&[]),
-            PeerAddress::Inet(address) => {
+            PeerAddress::V4(ip, port) => {
+                let mut bytes = [0; 6];
+                bytes[..2].copy_from_slice(&port.to_ne_bytes());
+                bytes[2..].copy_from_slice(&ip.octets());
+                field(&bytes);
+            }
+            PeerAddress::V6(ip, port) => {
                 let mut bytes = [0; 18];
-                bytes[..2].copy_from_slice(&address.port().to_ne_bytes());
-                match address.ip() {
-                    IpAddr::V4(ip) => {
-                        bytes[2..6].copy_from_slice(&ip.octets());
-                        field(&bytes[..6]);
-                    }
-                    IpAddr::V6(ip) => {
-                        bytes[2..].copy_from_slice(&ip.octets());
-                        field(&bytes);
-                    }
-                }
+                bytes[..2].copy_from_slice(&port.to_ne_bytes());
+                bytes[2..].copy_from_slice(&ip.octets());
+                field(&bytes);
             }
         }
         [path, query, host, subprotocol].into_iter().for_each(&mut field);
@@ -384,11 +404,11 @@ impl<'a> Opening<'a> {
         let address = if address.is_empty() {
             PeerAddress::Unix
         } else {
-            let ip = match &address[2..] {
-                ip if ip.len() == 4 => Ipv4Addr::from(<[u8; 4]>::try_from(ip).ok()?).into(),
-                ip => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(ip).ok()?)),
-            };
-            PeerAddress::Inet(SocketAddr::new(ip, u16_at(address, 0)?))
+            let (port, ip) = (u16_at(address, 0)?, &address[2..]);
+            match <[u8; 4]>::try_from(ip) {
+                Ok(ip) => PeerAddress::V4(ip.into(), port),
+                Err(_) => PeerAddress::V6(<[u8; 16]>::try_from(ip).ok()?.into(), port),
+            }
         };
         let mut next = || next_field(&mut bytes);
         let (path, query, host, subprotocol) = (next()?, next()?, next()?, next()?);
@@ -459,9 +479,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_looks_the_same_whatever_way_it_took() {
+        for (given, seen) in [
+            ("192.0.2.7:80", "192.0.2.7:80"),
+            ("[::ffff:192.0.2.7]:80", "192.0.2.7:80"),
+            ("[2001:db8::1]:65535", "[2001:db8::1]:65535"),
+        ] {
+            let address = PeerAddress::inet(given.parse().expect("an address"));
+            assert_eq!(address.to_string(), seen);
+            assert_eq!(address.to_inet(), seen.parse().ok());
+        }
+        assert_eq!((PeerAddress::Unix.ip(), PeerAddress::Unix.to_inet()), (None, None));
+    }
+
+    #[test]
     fn an_opening_keeps_address_and_headers() {
         for address in ["127.0.0.1:80", "[2001:db8::1]:65535"] {
-            let address = PeerAddress::Inet(address.parse().expect("an address"));
+            let address = PeerAddress::inet(address.parse().expect("an address"));
             let headers = [(&b"Host"[..], &b"a"[..]), (b"X", b"")];
             let mut bytes = Vec::new();
             Opening::write(address, [b"/p", b"q=1", b"a", b""], headers.into_iter(), &mut bytes);

@@ -32,23 +32,16 @@ impl Proxies {
     /// The address of the client who sent a request over a connection from `address`: that one,
     /// unless it is a proxy's and the request says more.
     pub fn client(&self, request: &Request<'_>, address: PeerAddress) -> PeerAddress {
-        let own = match address {
-            PeerAddress::Inet(address) => Some(address),
-            PeerAddress::Unix => None,
-        };
         let Some(header) = self.header.filter(|_| self.trust(address)) else { return address };
         let fields = request.all(header.name());
-        let client = header.client(fields, own, |ip| self.trust_ip(ip));
+        let client = header.client(fields, address.to_inet(), |ip| self.trust_ip(ip));
         client.map_or(address, PeerAddress::inet)
     }
 
     /// Whether a connection from this address may say where its client comes from. On a unix
     /// socket each may: whoever reaches it was let in by the permissions of its file.
     pub fn trust(&self, address: PeerAddress) -> bool {
-        match address {
-            PeerAddress::Inet(address) => self.trust_ip(address.ip()),
-            PeerAddress::Unix => true,
-        }
+        address.ip().is_none_or(|ip| self.trust_ip(ip))
     }
 
     fn trust_ip(&self, ip: IpAddr) -> bool {

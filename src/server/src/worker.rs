@@ -365,8 +365,8 @@ impl<N: Net> Worker<N> {
         let token = self.peers.token(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if let Some(at) = peer.next_deadline(&self.shared.policy.protocol) {
-            if peer.reminder.is_none_or(|earlier| timers::rounded(at) < earlier) {
-                peer.reminder = Some(self.timers.add(at, token));
+            if timers::rounded(at) < peer.reminder {
+                peer.reminder = self.timers.add(at, token);
             }
         }
     }
@@ -381,8 +381,8 @@ impl<N: Net> Worker<N> {
         for _ in 0..DEADLINES_PER_TURN {
             let Some(token) = self.timers.pop_due(self.now) else { break };
             let Some(peer) = self.peers.named(token) else { continue };
-            if peer.reminder.is_some_and(|at| at <= self.now) {
-                peer.reminder = None;
+            if peer.reminder <= self.now {
+                peer.reminder = Millis::NEVER;
             }
             let deadline = peer.next_deadline(&self.shared.policy.protocol);
             if deadline.is_some_and(|at| at <= self.now) {

@@ -1,7 +1,6 @@
 //! What an app may ask for during a callback, in safe terms: `api` translates from C.
 
 use std::ffi::c_int;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,18 +253,16 @@ impl Context {
     pub fn client_info(&self, id: ClientId) -> Result<abi::ClientInfo, c_int> {
         let client = self.clients.get(id).filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
         let mut info = abi::ClientInfo { endpoint_id: client.endpoint, ..Default::default() };
-        if let PeerAddress::Inet(address) = client.address {
-            info.port = address.port();
-            match address.ip() {
-                IpAddr::V4(ip) => {
-                    info.family = abi::FAMILY_IPV4;
-                    info.ip[..4].copy_from_slice(&ip.octets());
-                }
-                IpAddr::V6(ip) => {
-                    info.family = abi::FAMILY_IPV6;
-                    info.ip = ip.octets();
-                }
+        match client.address {
+            PeerAddress::V4(ip, port) => {
+                (info.family, info.port) = (abi::FAMILY_IPV4, port);
+                info.ip[..4].copy_from_slice(&ip.octets());
             }
+            PeerAddress::V6(ip, port) => {
+                (info.family, info.port) = (abi::FAMILY_IPV6, port);
+                info.ip = ip.octets();
+            }
+            PeerAddress::Unix => {}
         }
         Ok(info)
     }

@@ -17,10 +17,11 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ringsocket_proto::Millis;
+use zerocopy::{FromZeros, KnownLayout};
 
 /// Rows of each sketch.
 const ROWS: usize = 4;
@@ -57,7 +58,7 @@ pub struct Addresses {
 /// A connection that counts; to be given back with [`Addresses::release`] when it ends.
 #[derive(Debug)]
 #[must_use = "a connection that is not released counts for ever"]
-pub struct Ticket(NonZeroU64);
+pub struct Ticket(NonZeroU32);
 
 /// Of what an address has too much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,7 +121,7 @@ impl Addresses {
     /// of two that take the last place at the same moment, the second to have counted up its cells
     /// reads all of both. (Were each cell read as it is counted up, one could be ahead in one row
     /// and the other in the next, and both would get in.)
-    fn count_connection(&self, hash: NonZeroU64) -> u32 {
+    fn count_connection(&self, hash: NonZeroU32) -> u32 {
         let cells = self.places(hash).map(|at| &self.connections[at]);
         for cell in cells {
             cell.fetch_add(1, Ordering::SeqCst);
@@ -135,7 +136,7 @@ impl Addresses {
 
     /// Whether any row has room for a handshake. Each that has counts it; one that has not is put
     /// at its end, so that no cell ever says less than its addresses have had.
-    fn has_time(&self, hash: NonZeroU64, now: Millis) -> bool {
+    fn has_time(&self, hash: NonZeroU32, now: Millis) -> bool {
         let Some(interval) = self.interval else { return true };
         let now = now.0.saturating_mul(SECOND / 1000);
         let end = now.saturating_add(SECOND);
@@ -157,25 +158,30 @@ impl Addresses {
     }
 
     /// The hash of an address; of IPv6 that of its /64 network, which is what one subscriber has.
-    fn hash(&self, ip: IpAddr) -> NonZeroU64 {
+    /// 32 bits keep a ticket small, and leave two addresses one chance in 2^31 to share all cells.
+    fn hash(&self, ip: IpAddr) -> NonZeroU32 {
         let hash = match ip.to_canonical() {
             IpAddr::V4(ip) => self.keys.hash_one(ip.octets()),
             IpAddr::V6(ip) => self.keys.hash_one(&ip.octets()[..8]),
         };
-        NonZeroU64::MIN | hash
+        NonZeroU32::MIN | (hash >> 32) as u32
     }
 
     /// The cells of a hash, one in each row.
-    fn places(&self, hash: NonZeroU64) -> [usize; ROWS] {
+    fn places(&self, hash: NonZeroU32) -> [usize; ROWS] {
         std::array::from_fn(|row| {
-            let column = hash.get().wrapping_mul(SPREAD[row]) >> (u64::BITS - self.bits);
+            let column = u64::from(hash.get()).wrapping_mul(SPREAD[row]) >> (u64::BITS - self.bits);
             (row << self.bits) + column as usize
         })
     }
 }
 
-fn zeros<Cell: Default>(count: usize) -> Box<[Cell]> {
-    (0..count).map(|_| Cell::default()).collect()
+/// Cells that take memory, page by page, only when they are first used.
+fn zeros<Cell>(count: usize) -> Box<[Cell]>
+where
+    [Cell]: FromZeros + KnownLayout<PointerMetadata = usize>,
+{
+    <[Cell]>::new_box_zeroed_with_elems(count).expect("memory for what is known of addresses")
 }
 
 #[cfg(test)]

@@ -72,8 +72,7 @@ impl<N: Net> Worker<N> {
             let policy = &self.shared.policy;
             let wait =
                 if peer.has_app() { policy.shutdown_wait_ws } else { policy.shutdown_wait_http };
-            peer.deadline = Some(self.now + wait);
-            peer.tidy();
+            peer.under_way().deadline = Some(self.now + wait);
             self.remind(slot);
             if self.life != Life::Serving {
                 self.hurry(slot);
@@ -85,8 +84,8 @@ impl<N: Net> Worker<N> {
     fn hurry(&mut self, slot: u32) {
         let soon = self.now + self.shared.policy.stop / 8;
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        if peer.flags.finished && peer.deadline.is_some_and(|at| at > soon) {
-            peer.deadline = Some(soon);
+        if peer.flags.finished && peer.deadline().is_some_and(|at| at > soon) {
+            peer.under_way().deadline = Some(soon);
             self.remind(slot);
         }
     }
@@ -97,9 +96,10 @@ impl<N: Net> Worker<N> {
         if peer.socket.take().is_none() {
             return;
         }
-        self.held -= std::mem::take(&mut peer.held);
+        self.held -= std::mem::take(&mut peer.held) as usize;
         if let Some(under_way) = &mut peer.under_way {
             under_way.backlog = Default::default();
+            under_way.deadline = None;
         }
         let takes_over = peer.connection.takes_over();
         origin::release(&self.shared, peer);
@@ -117,7 +117,7 @@ impl<N: Net> Worker<N> {
         peer.tidy();
         if peer.socket.is_none() && !peer.is_in_debt() {
             if let Some(peer) = self.peers.remove(slot) {
-                self.held -= peer.held;
+                self.held -= peer.held as usize;
             }
         }
     }
@@ -148,7 +148,7 @@ impl<N: Net> Worker<N> {
             Some(Expired::Closing) => {
                 self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
             }
-            None if peer.deadline.is_some_and(|at| at <= self.now) => {
+            None if peer.deadline().is_some_and(|at| at <= self.now) => {
                 if peer.has_backlog() {
                     self.drop_stalled(slot);
                 } else {

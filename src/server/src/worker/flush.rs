@@ -113,7 +113,7 @@ impl<N: Net> Worker<N> {
             let taken = taken(self.net.send(socket, &[IoSlice::new(front)]))?;
             under_way.backlog.advance(taken);
             if taken > 0 {
-                peer.deadline = None; // progress: a stall begins anew, if there is one
+                under_way.deadline = None; // progress: a stall begins anew, if there is one
                 peer.connection.restart_silence(self.now); // who takes something is there
             }
             peer.flags.writable = taken == offered;
@@ -156,14 +156,14 @@ impl<N: Net> Worker<N> {
     fn after_write(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.has_backlog() {
-            if peer.deadline.is_none() {
-                peer.deadline = Some(self.now + self.shared.policy.write_stall);
+            if peer.deadline().is_none() {
+                peer.under_way().deadline = Some(self.now + self.shared.policy.write_stall);
                 self.remind(slot);
             }
         } else if peer.connection.phase() == Phase::Finished {
             return self.finish(slot);
         } else {
-            peer.deadline = None;
+            peer.clear_deadline();
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.tidy();

@@ -13,18 +13,21 @@ use crate::www::Page;
 
 const NONE: u32 = u32::MAX;
 
+/// In place of the last link of a connection that is on the list of those to flush, but has none.
+/// Not a link's number either.
+const TOUCHED: u32 = u32::MAX - 1;
+
 /// A connection's place in the gathering: its first and last link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Chain {
     first: u32,
+    /// `NONE` only if the connection is not on the list of those to flush.
     last: u32,
-    /// The connection is on the list of those to flush.
-    is_touched: bool,
 }
 
 impl Default for Chain {
     fn default() -> Self {
-        Self { first: NONE, last: NONE, is_touched: false }
+        Self { first: NONE, last: NONE }
     }
 }
 
@@ -78,7 +81,8 @@ impl Gather {
     /// Puts the connection in `slot` on the list of those to flush, once.
     #[inline]
     pub fn touch(&mut self, slot: u32, chain: &mut Chain) {
-        if !std::mem::replace(&mut chain.is_touched, true) {
+        if chain.last == NONE {
+            chain.last = TOUCHED;
             self.touched.push(slot);
         }
     }

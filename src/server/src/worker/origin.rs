@@ -94,11 +94,9 @@ pub(super) fn enlist(
     address: PeerAddress,
     now: Millis,
 ) -> Result<Option<Ticket>, TooMany> {
-    match address {
-        PeerAddress::Inet(inet)
-            if !inet.ip().is_loopback() && !shared.site.proxies.trust(address) =>
-        {
-            shared.addresses.admit(inet.ip(), now)
+    match address.ip() {
+        Some(ip) if !ip.is_loopback() && !shared.site.proxies.trust(address) => {
+            shared.addresses.admit(ip, now)
         }
         _ => Ok(None),
     }

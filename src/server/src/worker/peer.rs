@@ -1,7 +1,10 @@
 //! One connection as its worker sees it.
 //!
 //! A quiet connection is this struct and nothing else: whatever needs memory while something is
-//! under way sits behind [`Peer::under_way`] and is given back afterwards.
+//! under way sits behind [`Peer::under_way`] and is given back afterwards. With its generation it
+//! fills two cache lines of the table of [`super::slots`], and no more.
+
+use std::os::fd::OwnedFd;
 
 use ringsocket_proto::{Connection, Kind, Limits, Millis, Phase};
 
@@ -35,19 +38,20 @@ pub struct Peer<S> {
     pub chain: Chain,
     /// What can be said of its socket without asking.
     pub flags: Flags,
-    /// Bytes of memory that what has come of it in part holds.
-    pub held: usize,
+    /// Bytes of memory that what has come of it in part holds; `u32::MAX` for all from there on.
+    pub held: u32,
     /// Number of the last send to all that left it out.
     pub exception: u32,
-    /// When the worker gives up waiting for it, beside the deadline of its connection.
-    pub deadline: Option<Millis>,
-    /// When the earliest reminder that is set for it comes.
-    pub reminder: Option<Millis>,
+    /// When the earliest reminder that is set for it comes; [`Millis::NEVER`] if none is.
+    pub reminder: Millis,
     /// How fast it may send; `None` before the upgrade, or if that is not limited.
     pub allowance: Option<Box<Allowance>>,
-    /// Buffers and debts; only while there are some.
+    /// Buffers, debts and waits; only while there are some.
     pub under_way: Option<Box<UnderWay>>,
 }
+
+// As much as fits into two cache lines beside a generation.
+const _: () = assert!(size_of::<Option<Peer<OwnedFd>>>() <= 120);
 
 /// What the app knows of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +98,8 @@ pub struct UnderWay {
     pub owed: Option<Owed>,
     /// The news that it is gone, owed after that.
     pub owed_close: Option<(u16, String)>,
+    /// When the worker gives up waiting for it, beside the deadline of its connection.
+    pub deadline: Option<Millis>,
 }
 
 impl UnderWay {
@@ -103,6 +109,7 @@ impl UnderWay {
             && self.stash.is_empty()
             && self.owed.is_none()
             && self.owed_close.is_none()
+            && self.deadline.is_none()
     }
 }
 
@@ -137,16 +144,36 @@ impl<S> Peer<S> {
             flags: Flags { writable: true, ..Flags::default() },
             held: 0,
             exception: 0,
-            deadline: None,
-            reminder: None,
+            reminder: Millis::NEVER,
             allowance: None,
             under_way: None,
         }
     }
 
-    /// Buffers and debts, made if there were none.
+    /// Buffers, debts and waits, made if there were none.
     pub fn under_way(&mut self) -> &mut UnderWay {
         self.under_way.get_or_insert_default()
+    }
+
+    /// When the worker gives up waiting for it, beside the deadline of its connection.
+    #[inline]
+    pub fn deadline(&self) -> Option<Millis> {
+        self.under_way.as_ref()?.deadline
+    }
+
+    /// The worker no longer waits for it.
+    #[inline]
+    pub fn clear_deadline(&mut self) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.deadline = None;
+        }
+    }
+
+    /// Notes how much memory what has come of it in part holds now; returns what `sum`, over all
+    /// peers, becomes.
+    pub fn note_held(&mut self, held: usize, sum: usize) -> usize {
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        sum - std::mem::replace(&mut self.held, held) as usize + held as usize
     }
 
     /// Bytes that wait for the peer to take them.
@@ -198,7 +225,7 @@ impl<S> Peer<S> {
     /// app is waited for, and that has no deadline.
     pub fn next_deadline(&self, limits: &Limits) -> Option<Millis> {
         self.socket.as_ref()?;
-        match (self.connection.deadline(limits), self.deadline) {
+        match (self.connection.deadline(limits), self.deadline()) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }

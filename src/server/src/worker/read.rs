@@ -273,9 +273,7 @@ impl<N: Net> Worker<N> {
     fn weigh(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let stash = peer.under_way.as_ref().map_or(0, |under_way| under_way.stash.capacity());
-        let held = peer.connection.held() + stash;
-        self.held = self.held - peer.held + held;
-        peer.held = held;
+        self.held = peer.note_held(peer.connection.held() + stash, self.held);
         if self.held > self.shared.policy.partial_budget {
             self.close_largest_holder();
         }
@@ -303,9 +301,7 @@ impl<N: Net> Worker<N> {
         match peer.connection.phase() {
             Phase::Closing => {
                 // What it held of a message is gone; a stash goes when its app has room.
-                let held = peer.connection.held();
-                self.held -= peer.held.saturating_sub(held);
-                peer.held = held;
+                self.held = peer.note_held(peer.connection.held(), self.held);
             }
             _ => self.drop_connection(slot, CloseCode::TRY_AGAIN_LATER.get(), ""),
         }

@@ -6,21 +6,29 @@ use super::net::Token;
 /// A table of `T`.
 #[derive(Debug)]
 pub struct Slots<T> {
+    /// Never moved, if the system grants addresses for `limit` entries at once: it counts only the
+    /// pages that are in use, a copy would leave old ones behind, and copying many would take long.
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     limit: usize,
 }
 
+/// It begins where a cache line does, so that it lies in as few as can be.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Entry<T> {
     generation: u32,
     value: Option<T>,
 }
 
 impl<T> Slots<T> {
-    /// A table of at most `limit` entries. It grows as it is used.
+    /// A table of at most `limit` entries. It takes memory as it is used.
     pub fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), limit: limit.min(crate::message::MAX_SLOTS) }
+        let limit = limit.min(crate::message::MAX_SLOTS);
+        let mut entries = Vec::new();
+        // Without so many addresses it works as well, only not as fast while it grows.
+        let _ = entries.try_reserve_exact(limit);
+        Self { entries, free: Vec::new(), limit }
     }
 
     /// Entries in use.
