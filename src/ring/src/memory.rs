@@ -4,8 +4,9 @@
 //! It is not for deciding who may touch which bytes: it hands out raw pointers, and `spsc` argues
 //! for each access.
 //!
-//! Pages are zero and take no memory until they are first written. The memfd's descriptor is
-//! closed once it is mapped, so that nobody can shrink the file under the mapping.
+//! Pages are zero and take no memory until they are first written, nor after they were given back.
+//! The memfd's descriptor is closed once it is mapped, so that nobody can shrink the file under the
+//! mapping.
 //!
 //! # Two addresses for one byte
 //!
@@ -80,6 +81,26 @@ impl Memory {
     pub(crate) fn pointer(&self, position: usize) -> *mut u8 {
         // `wrapping_add` stays within the mapping: the offset is below `capacity`.
         self.base.as_ptr().wrapping_add(position & (self.capacity - 1))
+    }
+
+    /// Gives the system those pages back that lie whole in the `size` bytes from `position` on,
+    /// no more than the capacity: they are zero then. Other bytes stay as they are.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else reads or writes any of these bytes, and no reference to any of them is left.
+    pub(crate) unsafe fn discard(&self, position: usize, size: usize) {
+        debug_assert!(size <= self.capacity);
+        let page = backing::granularity();
+        let skipped = position.wrapping_neg() & (page - 1);
+        let size = size.saturating_sub(skipped) & !(page - 1);
+        if size > 0 {
+            let start = position.wrapping_add(skipped);
+            self.track_write(start, size);
+            // SAFETY: the range begins within the first half and is no longer than the other, so it
+            // lies in the mapping. The caller vouches that its bytes are nobody's at this time.
+            unsafe { backing::discard(self.pointer(start), size) };
+        }
     }
 
     /// Tells loom that the bytes from `position` on are written now. Nothing in production.
@@ -203,6 +224,18 @@ mod backing {
         if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(fd) }
     }
 
+    /// Frees pages of the memfd, whichever of their two addresses is given.
+    ///
+    /// # Safety
+    ///
+    /// `size` bytes from `start` on lie in a mapping made by [`allocate`], and may become zero.
+    pub(super) unsafe fn discard(start: *mut u8, size: usize) {
+        // Unlike MADV_DONTNEED, which would only unmap them, this makes a hole in the file. Where
+        // the system refuses (the pages may be locked, say), they stay, which does no harm.
+        // SAFETY: the caller vouches for the range.
+        unsafe { libc::madvise(start.cast(), size, libc::MADV_REMOVE) };
+    }
+
     /// # Safety
     ///
     /// `base` came from [`allocate`] with the same `capacity`; nothing points into it any more.
@@ -222,9 +255,9 @@ mod backing {
         ptr::NonNull,
     };
 
-    /// Two of the smallest records with a payload under loom, whose models must stay small.
+    /// One of the smallest records with a payload under loom, whose models must stay small.
     pub(super) fn granularity() -> usize {
-        if cfg!(loom) { 32 } else { 4096 }
+        if cfg!(loom) { 16 } else { 4096 }
     }
 
     fn layout(capacity: usize) -> Layout {
@@ -235,6 +268,14 @@ mod backing {
         // SAFETY: the layout's size is not zero.
         let base = unsafe { alloc::alloc_zeroed(layout(capacity)) };
         NonNull::new(base).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    /// # Safety
+    ///
+    /// As in the mapped version.
+    pub(super) unsafe fn discard(start: *mut u8, size: usize) {
+        // SAFETY: the caller vouches for the range.
+        unsafe { start.write_bytes(0, size) };
     }
 
     /// # Safety
@@ -274,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_take_no_memory_until_touched() {
+    fn pages_take_memory_only_between_touch_and_discard() {
         const CAPACITY: usize = 64 << 20;
         let resident = || {
             let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -285,5 +326,43 @@ mod tests {
         let memory = Memory::new(CAPACITY).unwrap();
         assert!(resident().saturating_sub(before) < CAPACITY / 4);
         assert_eq!(memory.capacity(), CAPACITY);
+        // SAFETY: the bytes lie in the mapping, and there are no others who use them.
+        unsafe { memory.pointer(0).write_bytes(1, CAPACITY) };
+        assert!(resident().saturating_sub(before) > CAPACITY / 4 * 3);
+        // SAFETY: as above.
+        unsafe { memory.discard(CAPACITY / 2, CAPACITY) };
+        assert!(resident().saturating_sub(before) < CAPACITY / 4);
+    }
+
+    #[test]
+    fn only_pages_that_lie_whole_in_the_range_are_discarded() {
+        let page = backing::granularity();
+        let memory = Memory::new(4 * page).unwrap();
+        let bytes = |value: u8| vec![value; page];
+        for (position, size, kept) in [
+            (0, 4 * page, [false, false, false, false]),
+            (page, page, [true, false, true, true]),
+            (1, 2 * page - 1, [true, false, true, true]),
+            (page - 1, 2 * page, [true, false, true, true]),
+            (3 * page, 2 * page, [false, true, true, false]),
+            (usize::MAX - page + 1, 2 * page, [false, true, true, false]),
+            (8, page, [true; 4]),
+            (8, 4, [true; 4]),
+            (0, 0, [true; 4]),
+        ] {
+            // SAFETY: all of it lies in the mapping, and nobody else uses it.
+            unsafe {
+                memory.pointer(0).write_bytes(7, 4 * page);
+                memory.discard(position, size);
+            }
+            for (index, kept) in kept.into_iter().enumerate() {
+                for alias in [0, 4 * page] {
+                    let start = memory.pointer(index * page).wrapping_add(alias);
+                    // SAFETY: a page of either half.
+                    let found = unsafe { std::slice::from_raw_parts(start, page) };
+                    assert!(found == bytes(if kept { 7 } else { 0 }), "{position} {size} {index}");
+                }
+            }
+        }
     }
 }

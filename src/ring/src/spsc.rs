@@ -21,7 +21,7 @@
 //!
 //! - `[committed, head + capacity)` is the producer's alone: it is beyond the tail, and the
 //!   consumer released what was there before, with a Release store that the producer's Acquire
-//!   load saw.
+//!   load saw. The producer may write there, and may give whole pages back.
 //! - `[head, tail)` is shared and nobody writes to it: the consumer's Acquire load of the tail saw
 //!   the producer's Release store, which came after the last write.
 //!
@@ -123,7 +123,8 @@ fn has_reached(position: usize, goal: usize) -> bool {
 
 /// Makes a ring that holds `capacity` bytes, headers included.
 ///
-/// Its memory is taken page by page, as records first come to lie in it.
+/// Its memory is taken page by page, as records first come to lie in it, and given back by
+/// [`Producer::trim`].
 ///
 /// # Errors
 ///

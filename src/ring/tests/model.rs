@@ -8,7 +8,8 @@ use proptest::{collection::vec, prelude::*};
 use ringsocket_ring::{BlockPool, Consumer, Position, Producer, Record, ReserveError, ring};
 use std::{collections::VecDeque, sync::Arc};
 
-const CAPACITY: usize = 4096;
+/// Two pages, so that one can be given back while the other is in use.
+const CAPACITY: usize = 8192;
 const MAX_RECORD: usize = CAPACITY / 2 - 8;
 const CASES: u32 = if cfg!(miri) { 4 } else { 400 };
 const BUDGET: usize = 100_000;
@@ -26,6 +27,7 @@ enum Operation {
     WantSpace(usize),
     WantBlocks,
     Reclaim,
+    Trim,
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -43,6 +45,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (0..CAPACITY + 100).prop_map(WantSpace),
         2 => Just(WantBlocks),
         3 => Just(Reclaim),
+        2 => Just(Trim),
     ]
 }
 
@@ -125,6 +128,8 @@ impl Pair {
             Operation::WantSpace(bytes) => self.want_space(bytes),
             Operation::WantBlocks => self.want_blocks(),
             Operation::Reclaim => self.reclaim(),
+            // What was not released is looked at again later.
+            Operation::Trim => assert_eq!(self.producer.trim(), self.written == self.released),
         }
         assert_eq!(self.pool.in_use(), self.in_use);
         assert_eq!(self.producer.is_drained(), self.written == self.released);

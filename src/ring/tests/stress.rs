@@ -140,6 +140,10 @@ fn echo(this: &Waker, peer: &Waker, mut inbound: Consumer, outbound: Producer) {
             if count % 64 == 0 && inbound.release() {
                 peer.wake();
             }
+            if count % 1024 == 0 {
+                // In the middle of things, which only costs time: the other side reads on.
+                outbound.producer.trim();
+            }
         }
         // Both are carried out.
         if inbound.release() | outbound.producer.publish() {

@@ -69,6 +69,42 @@ fn reuse_of_space_needs_release_and_acquire() {
     fails_without(Site::LoadHead, RACE, Some(3), release_and_reserve);
 }
 
+/// As above, by a producer that gives memory back before each record. What was not released stays
+/// as it is, and nobody looks any more at what was.
+fn release_and_trim() {
+    let (mut producer, mut consumer) = small_ring();
+    thread::spawn(move || {
+        for value in 1..=3 {
+            producer.trim();
+            while try_push(&mut producer, value).is_err() {
+                thread::yield_now();
+            }
+            assert!(producer.publish());
+        }
+        while !producer.trim() {
+            thread::yield_now();
+        }
+    });
+    for expected in 1..=3 {
+        while !consumer.refresh() {
+            thread::yield_now();
+        }
+        assert_eq!(pop(&mut consumer), Some(expected));
+        assert!(!consumer.release());
+    }
+}
+
+#[test]
+fn memory_is_given_back_only_after_release() {
+    holds(Some(3), release_and_trim);
+}
+
+#[test]
+fn giving_memory_back_needs_release_and_acquire() {
+    fails_without(Site::Release, RACE, Some(3), release_and_trim);
+    fails_without(Site::LoadHead, RACE, Some(3), release_and_trim);
+}
+
 /// A buffer that crossed by pointer is written again after `reclaim`. loom cannot look into a
 /// `Vec`, so a cell stands for its bytes (in an `Rc`, as loom's threads are all one to the system).
 fn reclaim_after(consume: fn(Consumer, &UnsafeCell<()>) -> Option<Consumer>) {

@@ -29,6 +29,8 @@ pub struct Producer {
     published: usize,
     /// The head as last loaded: the true one may be further on.
     seen_head: usize,
+    /// Where the records begin whose pages have not been given back.
+    trimmed: usize,
     in_flight: VecDeque<InFlight>,
     not_sync: PhantomData<Cell<()>>,
 }
@@ -40,6 +42,7 @@ impl Producer {
             committed: start,
             published: start,
             seen_head: start,
+            trimmed: start,
             in_flight: VecDeque::new(),
             not_sync: PhantomData,
         }
@@ -227,6 +230,28 @@ impl Producer {
         if !self.in_flight.is_empty() {
             self.reclaim_released(blocks);
         }
+    }
+
+    /// Gives the memory of released records back to the system. For a thread that has been idle:
+    /// it costs a system call if there is anything to give back, and later a page fault for each
+    /// page that is used again.
+    ///
+    /// Returns true if that was all: false if the consumer has yet to release records.
+    pub fn trim(&mut self) -> bool {
+        let is_abandoned = self.is_abandoned();
+        let is_all = self.is_drained() || is_abandoned;
+        if self.trimmed != self.committed {
+            let used = if is_all { 0 } else { self.committed.wrapping_sub(self.seen_head) };
+            let free = self.capacity() - used;
+            // SAFETY: these bytes are `[committed, head + capacity)`, which is the producer's alone
+            // (see `spsc`), or all bytes of a ring whose consumer is gone and reads no more. A
+            // reservation, which refers to some of them, borrows this producer.
+            unsafe { self.memory().discard(self.committed, free) };
+        }
+        if is_all {
+            self.trimmed = self.committed;
+        }
+        is_all
     }
 
     fn reclaim_released(&mut self, blocks: &mut BlockPool) {
