@@ -18,6 +18,7 @@ mod health;
 mod hostile;
 mod http;
 mod limits;
+mod memory;
 mod pages;
 mod proxies;
 mod review;

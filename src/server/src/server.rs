@@ -23,6 +23,7 @@ use crate::config::{self, Config, EX_CONFIG, Source, Surroundings};
 use crate::host::api::AppFault;
 use crate::log;
 use crate::sys::exit::exit_at_once;
+use crate::sys::heap;
 use crate::sys::signal::{Signal, Signals, die_of_faults};
 use crate::systemd::sockets;
 
@@ -99,6 +100,7 @@ fn serve(
     signals: &Signals,
 ) -> Result<bool, Fatal> {
     let plumbing = Plumbing::lay(config, listeners)?;
+    heap::set_bounds();
     let (ready, inits) = mpsc::channel();
     let mut supervisor = Supervisor::new(Arc::clone(&plumbing.shared));
     let app_c = plumbing.apps.len();

@@ -6,5 +6,6 @@ pub mod epoll;
 pub mod eventfd;
 pub mod exit;
 pub mod futex;
+pub mod heap;
 pub mod signal;
 pub mod socket;

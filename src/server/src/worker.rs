@@ -4,8 +4,9 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
-//! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell` (ends of connections and of the worker),
-//! `timers`, `silence` and `allowance` (limits of time and pace), `counters`.
+//! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
+//! (ends of connections and of the worker), `timers`, `silence` and `allowance` (limits of time and
+//! pace), `trim` (memory after a burst), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -32,6 +33,7 @@ pub mod slots;
 mod testing;
 pub mod timers;
 pub mod to_app;
+mod trim;
 
 use std::collections::VecDeque;
 use std::io;
@@ -185,6 +187,8 @@ pub struct Worker<N: Net> {
     /// An outbound ring was not read to its end.
     more_from_apps: bool,
     accept_again: Option<Millis>,
+    /// When memory is given back, unless something happens before.
+    trim_at: Option<Millis>,
     stop_began: Millis,
     /// When a stop no longer waits for those who have not asked for anything.
     dismissal: Option<Millis>,
@@ -228,6 +232,7 @@ impl<N: Net> Worker<N> {
             pressed: 0,
             more_from_apps: false,
             accept_again: None,
+            trim_at: None,
             stop_began: Millis(0),
             dismissal: None,
             life: Life::Serving,
@@ -257,6 +262,7 @@ impl<N: Net> Worker<N> {
         self.inflater.made = 0;
         self.pressed = 0;
 
+        self.trim_when_idle();
         self.take_events();
         self.meet_deadlines();
         self.resume_congested();
@@ -324,7 +330,7 @@ impl<N: Net> Worker<N> {
             }
             Life::Serving | Life::Over => None,
         };
-        let next = [self.timers.next(), self.accept_again, self.dismissal, stop];
+        let next = [self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop];
         let next = next.into_iter().flatten().min()?;
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
         Some(Duration::from_millis((next.0 + 1).saturating_sub(self.now.0)))

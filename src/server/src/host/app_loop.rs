@@ -15,7 +15,7 @@ use super::pace::{Pace, Threads};
 use crate::deputy::Sink;
 use crate::log;
 use crate::message::{ClientId, Inbound, Opening, Outbound};
-use crate::sys::clock;
+use crate::sys::{clock, heap};
 use crate::waker::Waker;
 
 /// A batch is to take about this long, so that the answers to its first messages do not wait for
@@ -199,15 +199,15 @@ impl AppLoop {
     }
 
     /// Notes whether anything has been done since the last time. If not, and not for the first time,
-    /// memory that only a burst needed is given back. Says when to look again, if at all.
+    /// memory that only a burst needed is given back, as far as workers are done with it. Says when
+    /// to look again, if at all.
     pub fn trim(&mut self, wait: Duration) -> Option<Duration> {
         if std::mem::take(&mut self.is_used) {
             self.is_trimmed = false;
         } else if !self.is_trimmed {
             let outlets = &mut self.instance.context().outlets;
-            outlets.reclaim();
-            outlets.trim();
-            self.is_trimmed = true;
+            self.is_trimmed = outlets.trim();
+            heap::trim();
         }
         let now = (self.instance.context().clock)();
         (!self.is_trimmed).then(|| now.saturating_add(wait))

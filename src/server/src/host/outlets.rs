@@ -220,9 +220,11 @@ impl Outlets {
         Arc::clone(&self.outlets[worker].waker)
     }
 
-    /// Gives back the memory that only a burst needed.
-    pub fn trim(&mut self) {
+    /// Gives back the memory that only a burst needed. False if workers still use some of it.
+    pub fn trim(&mut self) -> bool {
+        self.reclaim();
         self.blocks.trim();
+        self.outlets.iter_mut().fold(true, |all, outlet| outlet.ring.trim() & all)
     }
 }
 

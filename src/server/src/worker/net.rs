@@ -12,7 +12,7 @@ use rustix::event::epoll::EventFlags;
 
 use crate::log;
 use crate::message::PeerAddress;
-use crate::sys::{epoll::Epoll, socket};
+use crate::sys::{epoll::Epoll, heap, socket};
 use crate::waker::Waker;
 
 /// Names a connection to [`Net`]: its slot and the slot's generation, so that an event which was
@@ -102,6 +102,10 @@ pub trait Net {
 
     /// Tells the peer that nothing more will be sent.
     fn finish(&mut self, socket: &Self::Socket);
+
+    /// The worker has been idle for a while, and has freed what it does not need: free memory is to
+    /// go back to the system. Nothing where that takes care of itself.
+    fn trim(&mut self) {}
 }
 
 /// In the data of an epoll event, beside a [`Token`] whose slot has 24 bits.
@@ -218,5 +222,9 @@ impl Net for Kernel {
 
     fn finish(&mut self, socket: &OwnedFd) {
         socket::finish(socket.as_fd());
+    }
+
+    fn trim(&mut self) {
+        heap::trim();
     }
 }

@@ -38,6 +38,7 @@ pub struct Compression {
 #[derive(Debug)]
 pub struct Press {
     deflater: Deflater,
+    level: u32,
     min_size: usize,
     /// How many times a message has been compressed.
     pub made: usize,
@@ -48,8 +49,13 @@ pub struct Press {
 impl Press {
     /// A compressor that takes no memory until it is used.
     pub fn new(compression: Compression) -> Self {
-        let deflater = Deflater::new(compression.level);
-        Self { deflater, min_size: compression.min_size, made: 0, strained: 0 }
+        let Compression { level, min_size, .. } = compression;
+        Self { deflater: Deflater::new(level), level, min_size, made: 0, strained: 0 }
+    }
+
+    /// Gives the memory back that it takes once it is used.
+    pub fn trim(&mut self) {
+        self.deflater = Deflater::new(self.level);
     }
 
     /// Takes a frame of an app, header and payload, which lies at `plain`.

@@ -243,6 +243,13 @@ impl ToApp {
         is_behind
     }
 
+    /// Gives back the memory that only a burst needed. False if the app still uses some of it.
+    pub fn trim(&mut self) -> bool {
+        self.ring.reclaim(&mut self.blocks);
+        self.blocks.trim();
+        self.ring.trim()
+    }
+
     /// Wakes the app, for instance because it waits for the space that this worker has released.
     pub fn wake(&self) {
         self.waker.wake();

@@ -1,0 +1,40 @@
+//! The memory that the allocator keeps after a burst (mallopt(3), malloc_trim(3)). Nothing is done
+//! where it is not glibc's.
+#![expect(unsafe_code, reason = "mallopt and malloc_trim have no safe bindings")]
+
+/// Smaller buffers come from a thread's own heap, larger ones from the system each time.
+#[cfg(target_env = "gnu")]
+const FROM_SYSTEM: libc::c_int = 4 << 20;
+
+/// A heap that has more than this free at its end gives that back when something large is freed.
+/// So this is what may stay of a burst, for each thread.
+#[cfg(target_env = "gnu")]
+const KEPT_AT_END: libc::c_int = 512 << 10;
+
+/// Freeing this has glibc look at the end of the thread's heap (`FASTBIN_CONSOLIDATION_THRESHOLD` in
+/// its malloc.c).
+const LARGE: usize = 128 << 10;
+
+/// Sets bounds, which glibc would otherwise raise with the buffers that it sees, to 64 MiB for each
+/// thread. For the start, once the tables are made that stay.
+pub fn set_bounds() {
+    // SAFETY: both parameters take any number from 0 to 32 MiB, at any time.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_SYSTEM);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_AT_END);
+    };
+}
+
+/// Gives free memory of the whole process back to the system, save what other threads have free at
+/// the end of their heaps: malloc_trim(3) does not look there. That takes from some microseconds to
+/// a few milliseconds, in which other threads may have to wait when they allocate: for a thread that
+/// has been idle.
+pub fn trim() {
+    // SAFETY: it may be called at any time by any thread; it only touches memory that is free.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
+}

@@ -1,0 +1,37 @@
+//! Memory that only a burst needed is given back once the worker has been idle for a while.
+//! Not for: buffers of single connections, which go as soon as they are empty ([`super::peer`]).
+
+use std::time::Duration;
+
+use ringsocket_proto::deflate::Inflater;
+use ringsocket_ring::Consumer;
+
+use super::Worker;
+use super::net::Net;
+use super::press::Press;
+
+/// After so long without anything to do.
+const TRIM_AFTER: Duration = Duration::from_secs(1);
+
+impl<N: Net> Worker<N> {
+    /// At the start of a turn: gives memory back if this is what the worker was woken for, and
+    /// otherwise puts that off. So an idle worker is woken for it once, and again only as long as
+    /// an app still uses some of the memory.
+    pub(super) fn trim_when_idle(&mut self) {
+        let is_due = self.trim_at.is_some_and(|at| at <= self.now);
+        let is_idle =
+            is_due && self.ready.is_empty() && !self.from_apps.iter_mut().any(Consumer::refresh);
+        self.trim_at = if is_idle && self.trim() { None } else { Some(self.now + TRIM_AFTER) };
+    }
+
+    /// False if there is memory that an app still uses.
+    fn trim(&mut self) -> bool {
+        self.send_buffer = Vec::new();
+        self.opening = Vec::new();
+        self.inflater = Inflater::default();
+        self.press.iter_mut().for_each(Press::trim);
+        let is_all = self.to_apps.iter_mut().fold(true, |all, to_app| to_app.trim() & all);
+        self.net.trim();
+        is_all
+    }
+}

@@ -1,0 +1,80 @@
+//! How much resident memory the daemon takes before anybody comes, for who is connected and silent,
+//! and after a burst.
+
+use std::time::{Duration, Instant};
+
+use ringsocket_tests::daemon::{Builder, Daemon};
+use ringsocket_tests::mux::Mux;
+use ringsocket_tests::soak::echo::Echo;
+use ringsocket_tests::soak::{Content, connect};
+use ringsocket_tests::{process, sys};
+
+const MIB: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two workers and two apps; all else as it is by default, save what a host may have at most.
+fn start() -> Daemon {
+    let config = r#"{ "worker_c": 2, "max_conn_c_per_addr": 0, "max_handshake_rate_per_addr": 0 }"#;
+    Builder::new().app("echo").app("chat").config(config).start()
+}
+
+/// Connections that have exchanged messages, and have got all that was theirs.
+fn after_talk(daemon: &Daemon, connections: usize, messages: u32, largest: usize) -> Mux {
+    let mut mux = connect(daemon.address(), "/echo", connections).unwrap();
+    let mut traffic = Echo::new(Content::new(5, largest), connections, messages, 16);
+    mux.run(&mut traffic, PATIENCE).unwrap();
+    mux
+}
+
+/// Waits until the daemon's resident memory is below so many bytes.
+#[track_caller]
+fn wait_resident(daemon: &Daemon, most: u64) {
+    let start = Instant::now();
+    loop {
+        let resident = process::resident(daemon.pid()).unwrap();
+        if resident < most {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{} KiB, at most {}", resident / 1024, most / 1024);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn before_anybody_comes_little_is_taken() {
+    let daemon = start();
+    // The code of a debug build alone is as large.
+    let most = if cfg!(debug_assertions) { 16 * MIB } else { 8 * MIB };
+    let resident = process::resident(daemon.pid()).unwrap();
+    assert!(resident < most, "{} KiB", resident / 1024);
+    daemon.stop_well();
+}
+
+#[test]
+fn what_a_burst_took_is_given_back() {
+    let daemon = start();
+    drop(after_talk(&daemon, 2, 10, 1000));
+    let before = process::resident(daemon.pid()).unwrap();
+    // They stay connected: it is silence that counts.
+    let mux = after_talk(&daemon, 64, 60, 100_000);
+    let peak = process::resident_peak(daemon.pid()).unwrap();
+    assert!(peak > before + 12 * MIB, "no burst: {} KiB, then {}", before / 1024, peak / 1024);
+    wait_resident(&daemon, before + 2 * MIB);
+    // Rings and buffers are as good as new.
+    drop(after_talk(&daemon, 8, 60, 100_000));
+    drop(mux);
+    daemon.stop_well();
+}
+
+#[test]
+fn who_is_silent_takes_no_more_than_a_few_cache_lines() {
+    const CONNECTIONS: usize = 3000;
+    sys::raise_descriptor_limit().unwrap();
+    let daemon = start();
+    drop(after_talk(&daemon, 64, 60, 100_000));
+    let before = process::resident(daemon.pid()).unwrap();
+    let mux = after_talk(&daemon, CONNECTIONS, 3, 1000);
+    wait_resident(&daemon, before + 256 * CONNECTIONS as u64);
+    drop(mux);
+    daemon.stop_well();
+}
