@@ -231,4 +231,20 @@ mod tests {
         gather.clear(touched);
         assert_eq!(gather.sources(chains[0]).count(), 0);
     }
+
+    #[test]
+    fn who_was_only_touched_has_no_part_that_could_be_extended() {
+        let mut gather = Gather::default();
+        let mut chains = [Chain::default(); 2];
+        gather.push_frame(0, &mut chains[0], Source::Scratch { start: 0, len: 5 });
+        gather.touch(1, &mut chains[1]);
+        gather.push_frame(1, &mut chains[1], Source::Scratch { start: 5, len: 3 });
+        gather.push_frame(1, &mut chains[1], Source::Scratch { start: 8, len: 2 });
+        let lens = chains.map(|chain| {
+            let len = |source| if let Source::Scratch { len, .. } = source { len } else { 0 };
+            gather.sources(chain).map(len).collect::<Vec<_>>()
+        });
+        assert_eq!(lens, [[5], [5]]);
+        assert_eq!(gather.take_touched(), [0, 1]);
+    }
 }
