@@ -16,6 +16,8 @@ use crate::log::Level;
 pub(super) const MAX_FRAME_HEADER: usize = 14;
 const MIB: usize = 1 << 20;
 const DEFAULT_FD_ALLOC_C: u64 = 4096;
+/// What is under way to an app is best still in a processor's cache when the app comes to it.
+const INBOUND_BLOCKS: usize = 4 * MIB;
 /// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.
 const LONGEST_SENSIBLE_STOP: u64 = 80;
 
@@ -157,7 +159,11 @@ fn limits(
             keys::OUTBOUND_RING_BUF_SIZE,
             MIB,
         ),
-        inbound_block_budget: plain(raw.inbound_block_budget, keys::INBOUND_BLOCK_BUDGET, budget),
+        inbound_block_budget: plain(
+            raw.inbound_block_budget,
+            keys::INBOUND_BLOCK_BUDGET,
+            INBOUND_BLOCKS,
+        ),
         outbound_block_budget: plain(
             raw.outbound_block_budget,
             keys::OUTBOUND_BLOCK_BUDGET,
@@ -219,8 +225,8 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
             findings.error(&root.key(key), format!("`{key}` must be a power of two"), &hint);
         }
     }
+    // On the way in, one message has room alone, whatever its size.
     for (key, budget) in [
-        (keys::INBOUND_BLOCK_BUDGET.key, limits.inbound_block_budget),
         (keys::OUTBOUND_BLOCK_BUDGET.key, limits.outbound_block_budget),
         (keys::PARTIAL_BUDGET.key, limits.partial_budget),
     ] {

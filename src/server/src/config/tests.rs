@@ -103,7 +103,7 @@ fn built_in_defaults_serve_the_folder() {
         fd_alloc_c: 4096,
         inbound_ring_buf_size: 1 << 20,
         outbound_ring_buf_size: 1 << 20,
-        inbound_block_budget: 64 << 20,
+        inbound_block_budget: 4 << 20,
         outbound_block_budget: 64 << 20,
         partial_budget: 256 << 20,
         worker_rbuf_size: 256 << 10,

@@ -190,6 +190,11 @@ impl Gather {
         }
     }
 
+    /// Gives back all memory, of a worker that has nothing gathered.
+    pub fn trim(&mut self) {
+        *self = Self::default();
+    }
+
     /// Forgets the turn. Memory that only a burst needed is given back.
     pub fn clear(&mut self, flushed: Vec<u32>) {
         const KEEP: usize = 1024 * 1024;

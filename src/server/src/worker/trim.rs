@@ -19,13 +19,16 @@ impl<N: Net> Worker<N> {
     /// an app still uses some of the memory.
     pub(super) fn trim_when_idle(&mut self) {
         let is_due = self.trim_at.is_some_and(|at| at <= self.now);
-        let is_idle =
-            is_due && self.ready.is_empty() && !self.from_apps.iter_mut().any(Consumer::refresh);
+        let is_idle = is_due
+            && self.ready.is_empty()
+            && !self.gather.has_touched()
+            && !self.from_apps.iter_mut().any(Consumer::refresh);
         self.trim_at = if is_idle && self.trim() { None } else { Some(self.now + TRIM_AFTER) };
     }
 
     /// False if there is memory that an app still uses.
     fn trim(&mut self) -> bool {
+        self.gather.trim();
         self.send_buffer = Vec::new();
         self.opening = Vec::new();
         self.inflater = Inflater::default();
