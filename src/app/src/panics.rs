@@ -1,10 +1,11 @@
 //! Catches a panic and tells its message and place, which only a panic hook gets to see.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
+use std::thread;
 
 /// What is known of a panic.
 #[derive(Debug, Default)]
@@ -15,16 +16,21 @@ pub(crate) struct Panic {
 }
 
 /// What the hook does with the panics of this thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Watch {
     /// Not in a callback: passes them on to the hook before.
     Off,
     /// In a callback: notes the first one.
     On,
-    Noted(Panic),
+    /// One lies in `NOTED`.
+    Noted,
 }
 
+// Apart, since a thread-local that is to be dropped has its state looked at by each access, and a
+// callback must not pay for a panic that it does not make.
 thread_local! {
-    static WATCH: RefCell<Watch> = const { RefCell::new(Watch::Off) };
+    static WATCH: Cell<Watch> = const { Cell::new(Watch::Off) };
+    static NOTED: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
 /// Has the hook called, from now on, for all panics of this library.
@@ -47,14 +53,16 @@ pub(crate) fn install_hook() {
 
 /// Notes a panic if this thread is in a callback; false if it is not, or has panicked already.
 fn note(info: &PanicHookInfo<'_>) -> bool {
-    let noted = WATCH.try_with(|watch| {
-        let mut watch = watch.try_borrow_mut().ok()?;
-        matches!(*watch, Watch::On).then(|| {
-            let place = info.location().map(|place| (place.file().to_owned(), place.line()));
-            *watch = Watch::Noted(Panic { message: message(info.payload()), place });
-        })
-    });
-    matches!(noted, Ok(Some(())))
+    if WATCH.get() != Watch::On {
+        return false;
+    }
+    let place = info.location().map(|place| (place.file().to_owned(), place.line()));
+    let panic = Panic { message: message(info.payload()), place };
+    let noted = NOTED.try_with(|noted| *noted.borrow_mut() = Some(panic));
+    if noted.is_ok() {
+        WATCH.set(Watch::Noted);
+    }
+    noted.is_ok()
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -78,19 +86,28 @@ pub(crate) enum Outcome<R> {
 
 /// Runs `body` and catches its panic.
 pub(crate) fn catch<R>(body: impl FnOnce() -> R) -> Outcome<R> {
-    WATCH.set(Watch::On);
-    // Whoever panicked is not called again: the server stops the app.
-    let result = panic::catch_unwind(AssertUnwindSafe(body));
-    let noted = WATCH.replace(Watch::Off);
+    let (result, watch) = WATCH.with(|watch| {
+        watch.set(Watch::On);
+        // Whoever panicked is not called again: the server stops the app.
+        let result = panic::catch_unwind(AssertUnwindSafe(body));
+        (result, watch.replace(Watch::Off))
+    });
+    match (result, watch) {
+        (Ok(value), Watch::Off | Watch::On) => Outcome::Returned(value),
+        (result, watch) => recovered(result, watch),
+    }
+}
+
+/// What [`catch`] returns where there was a panic.
+#[cold]
+fn recovered<R>(result: thread::Result<R>, watch: Watch) -> Outcome<R> {
+    let noted = if watch == Watch::Noted { NOTED.take() } else { None };
     match (result, noted) {
-        (Ok(value), Watch::Noted(panic)) => Outcome::Recovered(value, panic),
-        (Ok(value), _) => Outcome::Returned(value),
+        (Ok(value), Some(panic)) => Outcome::Recovered(value, panic),
+        (Ok(value), None) => Outcome::Returned(value),
         (Err(payload), noted) => {
-            let panic = match noted {
-                Watch::Noted(panic) => panic,
-                // `resume_unwind` calls no hook, and an app may have set one of its own.
-                _ => Panic { message: message(&*payload), place: None },
-            };
+            // `resume_unwind` calls no hook, and an app may have set one of its own.
+            let panic = noted.unwrap_or_else(|| Panic { message: message(&*payload), place: None });
             discard(payload);
             Outcome::Panicked(panic)
         }
