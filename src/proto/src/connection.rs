@@ -210,17 +210,19 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         match self.phase {
-            // As after every message that came alone.
-            Phase::Open if input.is_empty() && self.under_way.is_none() => None,
+            Phase::Open if self.under_way.is_none() => {
+                // As after every message that came alone.
+                if input.is_empty() {
+                    return None;
+                }
+                self.restart_silence(now);
+                self.receive_message(input, limits, inflater, out)
+            }
             Phase::Open => {
                 if !input.is_empty() {
                     self.restart_silence(now);
                 }
-                if self.under_way.is_none() {
-                    self.receive_message(input, limits, inflater, out)
-                } else {
-                    self.receive_frames(input, limits, inflater, out)
-                }
+                self.receive_frames(input, limits, inflater, out)
             }
             Phase::Closing => self.receive_frames(input, limits, inflater, out),
             Phase::Head => self.receive_head(input, limits, out),

@@ -131,6 +131,38 @@ pub(crate) struct Header {
     pub(crate) len: usize,
 }
 
+/// Reads the header of what nearly all traffic is: a frame that is a message by itself, is not
+/// compressed, and lies in `bytes` whole. `None` if it is anything else, or wrong, for [`parse`] to
+/// say what.
+#[inline]
+pub(crate) fn parse_whole_message(bytes: &[u8]) -> Option<Header> {
+    const TEXT: u8 = FIN | Opcode::Text.get();
+    const BINARY: u8 = FIN | Opcode::Binary.get();
+    let &[first, second, ref rest @ ..] = bytes else { return None };
+    let opcode = match first {
+        TEXT => Opcode::Text,
+        BINARY => Opcode::Binary,
+        _ => return None,
+    };
+    let (payload_len, at) = match (second ^ MASKED, rest) {
+        (len @ 0..=125, _) => (u64::from(len), 2),
+        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
+        _ => return None,
+    };
+    let is_shortest = match at {
+        2 => true,
+        4 => payload_len > MAX_CONTROL as u64,
+        _ => payload_len > u64::from(u16::MAX),
+    };
+    let &[a, b, c, d] = bytes.get(at..at + 4)? else { return None };
+    let (key, len) = ([a, b, c, d], at + 4);
+    if !is_shortest || payload_len > (bytes.len() - len) as u64 {
+        return None;
+    }
+    Some(Header { is_final: true, is_compressed: false, opcode, key, payload_len, len })
+}
+
 /// Reads the header at the start of `bytes`; `None` if it goes on beyond them. `may_compress` says
 /// whether permessage-deflate has been agreed on.
 ///
@@ -222,6 +254,38 @@ mod tests {
             };
             assert_eq!(header, expected);
         }
+    }
+
+    #[test]
+    fn what_is_read_the_short_way_is_what_is_read_the_long_way() {
+        let lens: [&[u64]; 3] = [&[0], &[125, 126, 300], &[0xffff, 0x1_0000, 1 << 63]];
+        let mut found = 0;
+        for (first, second) in (0..=255).flat_map(|a| (0..=255).map(move |b| (a, b))) {
+            let form = (second & 0x7fu8).saturating_sub(125);
+            for &len in lens[usize::from(form)] {
+                let (len, extended) = match form {
+                    0 => (u64::from(second & 0x7f), &[][..]),
+                    1 => (len, &len.to_be_bytes()[6..]),
+                    _ => (len, &len.to_be_bytes()[..]),
+                };
+                let mut bytes = [&[first, second], extended, &[1, 2, 3, 4]].concat();
+                let whole = bytes.len() + len.min(0x1_0000) as usize;
+                bytes.resize(whole + 1, 0);
+                for end in [1, 2, 5, whole - 1, whole, whole + 1] {
+                    let bytes = &bytes[..end];
+                    let is_whole_message = |header: &Header| {
+                        let is_data = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+                        let there = (bytes.len() - header.len) as u64;
+                        header.is_final && is_data && header.payload_len <= there
+                    };
+                    let expected = parse(bytes, false).ok().flatten().filter(is_whole_message);
+                    assert_eq!(parse_whole_message(bytes), expected);
+                    found += u32::from(expected.is_some());
+                }
+            }
+        }
+        // Two opcodes; 126 short lengths, two of 16 bits and one of 64; ending there and later.
+        assert_eq!(found, 2 * (126 + 2 + 1) * 2);
     }
 
     #[test]

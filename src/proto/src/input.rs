@@ -10,21 +10,25 @@ pub struct Input<'b> {
 
 impl<'b> Input<'b> {
     /// Nothing of `bytes` has been read yet.
+    #[inline]
     pub fn new(bytes: &'b mut [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// What has not been read yet, unchanged since it was received.
+    #[inline]
     pub fn remaining(&self) -> &[u8] {
         self.rest
     }
 
     /// How many bytes have not been read yet.
+    #[inline]
     pub fn len(&self) -> usize {
         self.rest.len()
     }
 
     /// Whether all is read.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -60,9 +60,21 @@ impl Deref for Payload<'_> {
 
 const TEXT_NOT_UTF8: Violation = Violation::invalid_payload("a text is not UTF-8");
 
-/// Whether a payload that lies there whole may be a message of this kind.
+/// Unmasks a payload that lies there whole, and says whether it may be a message of this kind.
 #[inline]
-pub(crate) fn check(kind: Kind, payload: &[u8]) -> Result<(), Violation> {
+pub(crate) fn unmask(kind: Kind, key: [u8; 4], payload: &mut [u8]) -> Result<(), Violation> {
+    match kind {
+        Kind::Text if mask::apply_is_ascii(key, payload) => Ok(()),
+        Kind::Text => check(kind, payload),
+        Kind::Binary => {
+            mask::apply(key, payload);
+            Ok(())
+        }
+    }
+}
+
+/// Whether a payload that lies there whole may be a message of this kind.
+fn check(kind: Kind, payload: &[u8]) -> Result<(), Violation> {
     match kind {
         Kind::Text => simdutf8::basic::from_utf8(payload).map(drop).map_err(|_| TEXT_NOT_UTF8),
         Kind::Binary => Ok(()),

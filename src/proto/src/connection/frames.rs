@@ -71,26 +71,15 @@ impl Connection {
         inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
-        if let Ok(Some(header)) = frame::parse(input.remaining(), self.deflate.is_some()) {
-            let kind = match header.opcode {
-                Opcode::Text => Some(Kind::Text),
-                Opcode::Binary => Some(Kind::Binary),
-                _ => None,
-            };
-            let is_there = header.payload_len <= (input.len() - header.len) as u64;
-            if let (Some(kind), true, true) = (kind, header.is_final, is_there) {
-                if Size::default().add_data(&header, limits).is_ok() {
-                    input.take(header.len);
-                    let payload = whole_payload(&header, input);
-                    return Some(if header.is_compressed {
-                        self.inflate(kind, payload, limits, inflater, out)
-                    } else {
-                        match message::check(kind, payload) {
-                            Ok(()) => Event::Message { kind, payload: Payload::Borrowed(payload) },
-                            Err(violation) => self.fail(violation, out),
-                        }
-                    });
-                }
+        if let Some(header) = frame::parse_whole_message(input.remaining()) {
+            if Size::default().add_data(&header, limits).is_ok() {
+                let frame = input.take(header.len + header.payload_len as usize);
+                let payload = &mut frame[header.len..];
+                let kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+                return Some(match message::unmask(kind, header.key, payload) {
+                    Ok(()) => Event::Message { kind, payload: Payload::Borrowed(payload) },
+                    Err(violation) => self.fail(violation, out),
+                });
             }
         }
         self.receive_frames(input, limits, inflater, out)
@@ -257,11 +246,12 @@ impl Connection {
         size.add_data(&header, limits)?;
         let is_there = header.payload_len <= input.len() as u64;
         if let (Some(kind), true, true) = (begins, header.is_final, is_there) {
-            let payload = whole_payload(&header, input);
+            let payload = input.take(header.payload_len as usize);
             if header.is_compressed {
+                mask::apply(header.key, payload);
                 return Ok(Step::Compressed(kind, Payload::Borrowed(payload)));
             }
-            message::check(kind, payload)?;
+            message::unmask(kind, header.key, payload)?;
             return Ok(Step::Message(kind, Payload::Borrowed(payload)));
         }
         self.keep(Partial::Data(DataFrame::new(&header)));
@@ -342,14 +332,6 @@ impl Connection {
             _ => None,
         }
     }
-}
-
-/// The payload of a frame that lies in the input whole, behind its header.
-#[inline]
-fn whole_payload<'b>(header: &Header, input: &mut Input<'b>) -> &'b [u8] {
-    let payload = input.take(header.payload_len as usize);
-    mask::apply(header.key, payload);
-    payload
 }
 
 /// What a control frame with this payload means. RFC 6455 section 5.5.3: a ping is answered by a
