@@ -93,8 +93,9 @@ pub enum Event<'a> {
         why: &'static str,
     },
     /// A request head is complete and well-formed. The caller decides
-    /// ([`crate::upgrade::decide`]) and answers.
-    Request(Request<'a>),
+    /// ([`crate::upgrade::decide`]) and answers. In a box, so that the many small events of a
+    /// connection are not moved about in the size of this one.
+    Request(Box<Request<'a>>),
     /// A message is complete (RFC 6455 section 5.6).
     Message {
         /// Whether it is text.

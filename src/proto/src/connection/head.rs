@@ -65,7 +65,7 @@ impl Connection {
         match http::parse(head) {
             Ok(request) => {
                 self.phase = Phase::Deciding;
-                Some(Event::Request(request))
+                Some(Event::Request(Box::new(request)))
             }
             Err(bad) => Some(refuse_head(&mut self.phase, bad, is_head(head, &[]), out)),
         }
