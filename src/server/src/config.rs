@@ -32,6 +32,7 @@ pub use apps_dir::{Found, scan as scan_apps_dir};
 pub use check::{EX_CONFIG, check};
 pub use error::{Issue, Place, Report, Severity};
 
+use crate::host::pace::Threads;
 use crate::log;
 
 /// Where the configuration lies unless the command line says otherwise.
@@ -104,6 +105,8 @@ pub struct App {
     pub name: String,
     /// The shared library; an absolute path.
     pub path: PathBuf,
+    /// On which threads its callbacks run.
+    pub threads: Threads,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
 }

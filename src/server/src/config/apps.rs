@@ -5,11 +5,16 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::checked::{NO_TLS, absolute, folder, missing, required};
+use super::front::word;
 use super::parse::{Findings, Path};
 use super::{App, Endpoint, EndpointUrl, Port, Surroundings, apps_dir, keys, raw, url};
+use crate::host::pace::Threads;
 
 /// The most apps that are served; each has a thread and a ring to and from every worker.
 pub(super) const MAX_APPS: usize = 256;
+/// What `threads` of an app may say.
+const THREADS: [(&str, Threads); 3] =
+    [("auto", Threads::Auto), ("own", Threads::Own), ("any", Threads::Any)];
 /// The longest name of an app, in bytes.
 const MAX_NAME: usize = 64;
 
@@ -53,12 +58,13 @@ pub(super) fn check(
             name = None;
         }
         let library = library(&path, app, findings, around);
+        let threads = word(&path, "threads", app.threads.as_deref(), &THREADS, findings);
         let endpoints = endpoints(&path, app, name.as_deref(), ports, findings);
         for (at, endpoint) in endpoints.iter().enumerate() {
             refuse_overlap(&path.key("endpoints").index(at), &endpoint.url, &mut urls, findings);
         }
         if let (Some(name), Some(library)) = (name, library) {
-            apps.push(App { name, path: library, endpoints });
+            apps.push(App { name, path: library, threads, endpoints });
         }
     }
     apps
@@ -87,7 +93,7 @@ fn from_folder(findings: &mut Findings<'_>, around: &Surroundings) -> Vec<App> {
     }
     let app = |(name, path): (String, PathBuf)| {
         let endpoints = vec![default_endpoint(&name)];
-        App { name, path, endpoints }
+        App { name, path, threads: Threads::Auto, endpoints }
     };
     found.apps.into_iter().map(app).collect()
 }

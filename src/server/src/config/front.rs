@@ -29,8 +29,9 @@ const FORWARDED: [(&str, ForwardedHeader); 3] = [
 /// Where health is told unless the file says otherwise.
 const DEFAULT_HEALTH_PATH: &str = "/healthz";
 
-/// One of a few words, or the first of them after a complaint.
-fn word<T: Copy>(
+/// One of a few words for a key of the object at `path`, or the first of them after a complaint.
+pub(super) fn word<T: Copy>(
+    path: &Path,
     key: &str,
     given: Option<&str>,
     words: &[(&'static str, T)],
@@ -44,7 +45,7 @@ fn word<T: Copy>(
     let hint = nearest(given, words.iter().map(|(word, _)| *word));
     let hint = hint.map_or_else(String::new, |near| format!("did you mean \"{near}\"?"));
     let what = format!("`{key}` must be {}, not {given:?}", keys::expected(key));
-    findings.error(&Path::root().key(key), what, &hint);
+    findings.error(&path.key(key), what, &hint);
     default
 }
 
@@ -56,7 +57,7 @@ pub(super) fn deflate(
 ) -> Option<Deflate> {
     let takeover = raw.deflate_takeover.as_deref();
     let (client_takeover, server_takeover) =
-        word("deflate_takeover", takeover, &TAKEOVER, findings);
+        word(&Path::root(), "deflate_takeover", takeover, &TAKEOVER, findings);
     let mut plain = |raw, key, default| number(&Path::root(), raw, key, default, findings);
     let deflate = Deflate {
         level: plain(raw.deflate_level, keys::DEFLATE_LEVEL, 3) as u32,
@@ -196,5 +197,5 @@ pub(super) fn forwarded_header(
     given: Option<&str>,
     findings: &mut Findings<'_>,
 ) -> ForwardedHeader {
-    word("forwarded_header", given, &FORWARDED, findings)
+    word(&Path::root(), "forwarded_header", given, &FORWARDED, findings)
 }

@@ -129,6 +129,7 @@ pub(super) fn expected(key: &str) -> String {
     match key {
         "is_unencrypted" | "proxy_protocol" => "true or false".into(),
         "deflate_takeover" => "\"none\", \"client\", \"server\" or \"both\"".into(),
+        "threads" => "\"auto\", \"own\" or \"any\"".into(),
         "forwarded_header" => "\"x-forwarded-for\", \"forwarded\" or \"none\"".into(),
         "health_path" => "a string with a path, as in \"health_path\": \"/healthz\"".into(),
         "trusted_proxies" => "an array of strings, as in [\"127.0.0.1\", \"10.0.0.0/8\"]".into(),

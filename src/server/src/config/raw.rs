@@ -83,6 +83,7 @@ pub(super) struct Cert {
 pub(super) struct App {
     pub(super) name: Option<String>,
     pub(super) app_path: Option<String>,
+    pub(super) threads: Option<String>,
     pub(super) endpoints: Option<Vec<Endpoint>>,
     no_open_cb: Obsolete,
     no_close_cb: Obsolete,

@@ -125,6 +125,7 @@ fn built_in_defaults_serve_the_folder() {
     let app = |name: &str, file| App {
         name: name.into(),
         path: dir.path().join(file),
+        threads: Threads::Auto,
         endpoints: vec![endpoint(&format!("/{name}"))],
     };
     assert_eq!(config.apps, [app("chat", "chat.so"), app("echo", "libecho.so")]);
@@ -144,7 +145,7 @@ fn every_key_reaches_the_configuration() {
               "proxy_protocol": true }},
           ],
           "apps": [{{
-            "name": "Chat.v2-b_1", "app_path": "/opt/chat.so",
+            "name": "Chat.v2-b_1", "app_path": "/opt/chat.so", "threads": "own",
             "endpoints": [
               {{ "endpoint_id": 0, "url": "ws://Example.com/Chat",
                  "allowed_origins": ["https://Example.com", "http://a:80"] }},
@@ -173,6 +174,7 @@ fn every_key_reaches_the_configuration() {
     };
     assert_eq!(config.ports, [port(80, false, None), port(8080, true, Some(dir.path().into()))]);
     assert_eq!(config.www_roots(), [dir.path()]);
+    assert_eq!(config.apps[0].threads, Threads::Own);
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.path.as_path()), ("Chat.v2-b_1", Path::new("/opt/chat.so")));
     assert_eq!(

@@ -20,7 +20,6 @@ use crate::host::app_loop::AppLoop;
 use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
-use crate::host::pace::Threads;
 use crate::host::post::{Post, Substitute};
 use crate::log;
 use crate::proxies::Proxies;
@@ -276,7 +275,7 @@ fn lay_rings(
             max_kept: limits.outbound_block_budget,
         };
         let instance = Instance::new(callbacks, Context::new(facts, outlets, clock));
-        let app = Box::new(AppLoop::new(instance, inbound, Threads::Auto));
+        let app = Box::new(AppLoop::new(instance, inbound, app.threads));
         apps.push(PlumbedApp { name, app, post });
     }
     Ok((ends, apps))
