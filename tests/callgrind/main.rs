@@ -56,30 +56,35 @@ struct Cli {
     only: String,
 }
 
-/// What is counted: the plain server in several kinds of traffic, and what more apps and workers make
-/// of those where a turn's own cost shows most and least.
+/// What is counted: the plain server in several kinds of traffic, with the app on the worker's thread
+/// and on its own, and what more apps and workers make of those where a turn's own cost shows most
+/// and least.
 fn cells() -> Vec<Cell> {
-    let plain = |kind: &str, size, in_flight| Cell {
-        apps: 1,
-        workers: 1,
-        connections: 64,
-        kind: kind.to_owned(),
-        size,
-        in_flight,
-    };
-    let mut cells = vec![
-        plain("binary", 20, 1),
-        plain("binary", 20, 16),
-        plain("binary", 1024, 1),
-        plain("binary", 1024, 16),
-        plain("text", 1024, 16),
-    ];
-    for apps in [1, 4, 16] {
-        cells.push(Cell { apps, connections: 1, ..plain("binary", 20, 1) });
-    }
-    for (apps, workers) in [(4, 1), (16, 1), (1, 2), (1, 4)] {
-        for in_flight in [1, 16] {
-            cells.push(Cell { apps, workers, ..plain("binary", 20, in_flight) });
+    let mut cells = Vec::new();
+    for threads in ["any", "own"] {
+        let plain = |kind: &str, size, in_flight| Cell {
+            apps: 1,
+            threads: threads.to_owned(),
+            workers: 1,
+            connections: 64,
+            kind: kind.to_owned(),
+            size,
+            in_flight,
+        };
+        cells.extend([
+            plain("binary", 20, 1),
+            plain("binary", 20, 16),
+            plain("binary", 1024, 1),
+            plain("binary", 1024, 16),
+            plain("text", 1024, 16),
+        ]);
+        for apps in [1, 16] {
+            cells.push(Cell { apps, connections: 1, ..plain("binary", 20, 1) });
+        }
+        for (apps, workers) in [(4, 1), (16, 1), (1, 2), (1, 4)] {
+            for in_flight in [1, 16] {
+                cells.push(Cell { apps, workers, ..plain("binary", 20, in_flight) });
+            }
         }
     }
     cells
@@ -133,7 +138,7 @@ fn run(cli: &Cli) -> io::Result<bool> {
 
 /// What a message costs: the difference of two runs that differ only in the number of messages.
 fn count(cell: &Cell, keep: &Path) -> io::Result<Figures> {
-    let per_round = cell.connections * cell.workers * cell.in_flight;
+    let per_round = cell.messages_per_round();
     let rounds = MESSAGES.div_ceil(per_round).clamp(16, ROUNDS);
     let name = cell.to_string().replace([' ', ','], "-");
     let short = profile(cell, 0, &keep.join(format!("{name}.short")))?;
@@ -153,8 +158,9 @@ fn count(cell: &Cell, keep: &Path) -> io::Result<Figures> {
 fn profile(cell: &Cell, rounds: usize, file: &Path) -> io::Result<Profile> {
     let app = |i| {
         format!(
-            r#"{{ "name": "echo{i}", "app_path": "{{apps}}/echo{i}.so",
-                "endpoints": [ {{ "endpoint_id": 1, "url": "/echo{i}" }} ] }}"#
+            r#"{{ "name": "echo{i}", "app_path": "{{apps}}/echo{i}.so", "threads": "{}",
+                "endpoints": [ {{ "endpoint_id": 1, "url": "/echo{i}" }} ] }}"#,
+            cell.threads
         )
     };
     let apps: Vec<String> = (0..cell.apps).map(app).collect();
@@ -163,15 +169,9 @@ fn profile(cell: &Cell, rounds: usize, file: &Path) -> io::Result<Profile> {
     for i in 0..cell.apps {
         builder = builder.app_as("echo", &format!("echo{i}"));
     }
-    // A socket for each worker, between which the kernel deals out the connections.
-    let mut port = 0;
-    for _ in 0..cell.workers {
-        let socket = sys::listen_shared(port)?;
-        port = socket.local_addr()?.port();
-        builder = builder.socket("ws", socket);
-    }
     let out = format!("--callgrind-out-file={}", file.display());
     let daemon = builder
+        .sockets_of_one_port(cell.workers)
         .prefix(&["valgrind", "--quiet", "--tool=callgrind", &out, SYSTEM_CALLS, THREADS])
         .start();
     let mut traffic = Rounds::new(&daemon, cell)?;
