@@ -17,6 +17,7 @@ use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
 use ringsocket::worker::addresses::Addresses;
 use ringsocket::worker::allowance::Rates;
+use ringsocket::worker::app_set::AppSet;
 use ringsocket::worker::press::Compression;
 use ringsocket::worker::to_app::ToApp;
 use ringsocket::worker::{Counters, Policy, Shared, Worker};
@@ -116,7 +117,7 @@ pub(crate) fn build(
         producers.push(producer);
         inbound.push(consumer);
         let (producer, consumer) = ring(outward).expect("memory for a ring");
-        outlets.push(Outlet::new(producer, Arc::clone(&waker)));
+        outlets.push(Outlet::new(producer, Arc::clone(&waker), AppSet::bit(0)));
         sides.push((waker, consumer));
     }
     let probes = inbound.iter().map(Consumer::probe).collect();

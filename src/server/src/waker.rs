@@ -32,6 +32,8 @@ pub struct Waker {
     sleeper: Sleeper,
     kick: Kick,
     turns: AtomicU64,
+    /// Who has something for the thread: a bit for each app, for a worker (`worker::app_set`).
+    mail: AtomicU64,
 }
 
 impl Waker {
@@ -51,7 +53,7 @@ impl Waker {
     }
 
     fn new(kick: Kick) -> Self {
-        Self { sleeper: Sleeper::new(), kick, turns: AtomicU64::new(0) }
+        Self { sleeper: Sleeper::new(), kick, turns: AtomicU64::new(0), mail: AtomicU64::new(0) }
     }
 
     /// Wakes the thread if it sleeps. To be called after publishing what it is to see.
@@ -64,6 +66,25 @@ impl Waker {
                 Kick::Simulated(_) => {}
             }
         }
+    }
+
+    /// Says who has published something for the thread, before it is [woken](Self::wake).
+    #[inline]
+    pub fn note_mail(&self, bit: u64) {
+        // Release, as it stands for what was published before.
+        self.mail.fetch_or(bit, Ordering::Release);
+    }
+
+    /// Whether anybody has, after the announcement of a sleep.
+    #[inline]
+    pub fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes the bits of all who have.
+    #[inline]
+    pub fn take_mail(&self) -> u64 {
+        if self.has_mail() { self.mail.swap(0, Ordering::Acquire) } else { 0 }
     }
 
     /// The handshake, for the thread itself.

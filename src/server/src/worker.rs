@@ -13,6 +13,7 @@
 mod accept;
 pub mod addresses;
 pub mod allowance;
+pub mod app_set;
 pub mod backlog;
 pub mod counters;
 mod deliver;
@@ -47,6 +48,7 @@ use ringsocket_ring::Consumer;
 
 use self::addresses::Addresses;
 use self::allowance::Rates;
+use self::app_set::AppSet;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
@@ -55,7 +57,7 @@ use self::peer::Peer;
 use self::press::{Compression, Press};
 use self::slots::Slots;
 use self::timers::Timers;
-use self::to_app::ToApp;
+use self::to_app::{ToApp, ToApps};
 use crate::message::{ClientId, PeerAddress};
 use crate::site::Site;
 use crate::waker::Waker;
@@ -160,8 +162,12 @@ pub struct Worker<N: Net> {
     waker: Arc<Waker>,
     peers: Slots<Peer<N::Socket>>,
     /// One way to each app, and one back, by number of the app.
-    to_apps: Vec<ToApp>,
+    to_apps: ToApps,
     from_apps: Vec<Consumer>,
+    /// Apps that may have something in their outbound rings.
+    mail: AppSet,
+    /// Apps of which records have been looked at, and are to be released.
+    delivered: AppSet,
     /// Slots of the clients of each app that its sends to all go to.
     members: Vec<Vec<u32>>,
     /// Which apps have yet to be told of the current step of stopping.
@@ -184,8 +190,6 @@ pub struct Worker<N: Net> {
     held: usize,
     /// Bytes that have been compressed in this turn for single peers of apps that are called directly.
     pressed: usize,
-    /// An outbound ring was not read to its end.
-    more_from_apps: bool,
     accept_again: Option<Millis>,
     /// When memory is given back, unless something happens before.
     trim_at: Option<Millis>,
@@ -214,8 +218,10 @@ impl<N: Net> Worker<N> {
             receive_buffer: vec![0; policy.receive_buffer].into(),
             net,
             waker,
-            to_apps,
+            to_apps: to_apps.into(),
             from_apps,
+            mail: AppSet::default(),
+            delivered: AppSet::default(),
             members: vec![Vec::new(); app_c],
             unasked: vec![false; app_c],
             undrained: vec![false; app_c],
@@ -230,7 +236,6 @@ impl<N: Net> Worker<N> {
             exception: 0,
             held: 0,
             pressed: 0,
-            more_from_apps: false,
             accept_again: None,
             trim_at: None,
             stop_began: Millis(0),
@@ -280,7 +285,10 @@ impl<N: Net> Worker<N> {
 
     /// Has every app learn what there is for it.
     fn publish_all(&mut self) {
-        (0..self.to_apps.len()).for_each(|app| self.publish(app));
+        for app in self.to_apps.touched() {
+            self.publish(app);
+        }
+        self.to_apps.settle();
     }
 
     fn counters(&self) -> &Counters {
@@ -298,7 +306,7 @@ impl<N: Net> Worker<N> {
 
     /// Sleeps, unless there is work at hand.
     fn wait(&mut self) -> io::Result<()> {
-        let has_work = self.more_from_apps || !self.queue.is_empty() || self.gather.has_touched();
+        let has_work = !self.mail.is_empty() || !self.queue.is_empty() || self.gather.has_touched();
         let timeout = if has_work {
             Some(Duration::ZERO)
         } else {
@@ -314,10 +322,10 @@ impl<N: Net> Worker<N> {
     /// Whether another thread has something for this one.
     fn has_news(&mut self) -> bool {
         let stop = self.life == Life::Serving && self.shared.stopping.load(Ordering::Relaxed);
-        let records = self.from_apps.iter_mut().any(Consumer::refresh);
+        let records = self.waker.has_mail();
         // Each of them must be asked, since asking is what has us woken.
         let mut room = false;
-        for to_app in &mut self.to_apps {
+        for to_app in self.to_apps.pending() {
             room |= to_app.has_room() || to_app.is_left();
         }
         stop || records || room

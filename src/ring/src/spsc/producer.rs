@@ -212,6 +212,12 @@ impl Producer {
         self.seen_head == self.committed
     }
 
+    /// Whether blocks have yet to be [reclaimed](Self::reclaim).
+    #[inline]
+    pub fn has_blocks_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
     /// Whether the [`Consumer`](crate::Consumer) was dropped. Nothing is released any more then,
     /// and whoever drops a consumer must rouse the producer's thread if that may be waiting for
     /// space.

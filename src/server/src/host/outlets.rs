@@ -25,12 +25,15 @@ pub const LISTED_MAX: usize = 64;
 pub struct Outlet {
     ring: Producer,
     waker: Arc<Waker>,
+    /// What the worker knows the app by.
+    bit: u64,
 }
 
 impl Outlet {
-    /// Joins the producing end of an outbound ring with the waker of the worker that reads it.
-    pub fn new(ring: Producer, waker: Arc<Waker>) -> Self {
-        Self { ring, waker }
+    /// Joins the producing end of an outbound ring with the waker of the worker that reads it, which
+    /// knows the app by `bit`.
+    pub fn new(ring: Producer, waker: Arc<Waker>, bit: u64) -> Self {
+        Self { ring, waker, bit }
     }
 }
 
@@ -197,6 +200,7 @@ impl Outlets {
     pub fn publish(&mut self) {
         for outlet in &mut self.outlets {
             if outlet.ring.publish() {
+                outlet.waker.note_mail(outlet.bit);
                 outlet.waker.wake();
             }
         }

@@ -29,6 +29,7 @@ use crate::systemd::sockets::{Listener, LocalAddr};
 use crate::waker::Waker;
 use crate::worker::addresses::Addresses;
 use crate::worker::allowance::Rates;
+use crate::worker::app_set::AppSet;
 use crate::worker::net::{Kernel, Listening};
 use crate::worker::press::Compression;
 use crate::worker::to_app::ToApp;
@@ -249,14 +250,15 @@ fn lay_rings(
     let make = |size| ring(size).map_err(|error| system("map memory for a ring", &error));
     let mut ends: Vec<WorkerEnds> = wakers.iter().map(|_| Default::default()).collect();
     let mut apps = Vec::new();
-    for LoadedApp { config: app, callbacks, waker, .. } in loaded {
+    for (number, loaded) in loaded.into_iter().enumerate() {
+        let LoadedApp { config: app, callbacks, waker, .. } = loaded;
         let (mut producers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
         for (worker, (_, from_apps)) in wakers.iter().zip(&mut ends) {
             let (producer, consumer) = make(limits.inbound_ring_buf_size)?;
             producers.push(producer);
             inbound.push(consumer);
             let (producer, consumer) = make(limits.outbound_ring_buf_size)?;
-            outlets.push(Outlet::new(producer, Arc::clone(worker)));
+            outlets.push(Outlet::new(producer, Arc::clone(worker), AppSet::bit(number)));
             from_apps.push(consumer);
         }
         let probes = inbound.iter().map(Consumer::probe).collect();

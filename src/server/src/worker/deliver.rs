@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ringsocket_proto::{CloseCode, Phase};
 
 use super::Worker;
+use super::app_set::AppSet;
 use super::gather::{Gather, Source};
 use super::net::{Net, Token};
 use super::peer::{Peer, Stage};
@@ -33,8 +34,9 @@ pub(super) enum News {
 impl<N: Net> Worker<N> {
     /// Gathers what the apps have for this worker's connections.
     pub(super) fn deliver(&mut self) {
-        self.more_from_apps = false;
-        for app in 0..self.from_apps.len() {
+        let mut mail = std::mem::take(&mut self.mail);
+        mail.extend(AppSet::from_bits(self.waker.take_mail()));
+        for app in mail.iter(self.from_apps.len()) {
             if let Some(news) = self.deliver_from(app) {
                 self.heed(app, news);
             }
@@ -55,6 +57,7 @@ impl<N: Net> Worker<N> {
     /// Gathers what one app has in its ring, within bounds.
     pub(super) fn deliver_from(&mut self, app: usize) -> Option<News> {
         let (mut bytes, mut news) = (0, None);
+        self.delivered.insert(app);
         let links = self.gather.link_c();
         for _ in 0..RECORDS_PER_TURN {
             if bytes > BYTES_PER_TURN || self.gather.link_c() - links > LINKS_PER_TURN {
@@ -64,7 +67,9 @@ impl<N: Net> Worker<N> {
             match Outbound::decode(record.inline, record.block)? {
                 Outbound::Send { scope, clients, frame } => {
                     bytes += frame.len();
-                    let source = Source::Record { app: app as u16, position };
+                    let start =
+                        record.inline.len() - if record.block.is_some() { 0 } else { frame.len() };
+                    let source = Source::Record { app: app as u16, start: start as u32, position };
                     let mut load = self.press.as_mut().and_then(|press| press.open(frame, source));
                     let mut reach = Reach {
                         peers: &mut self.peers,
@@ -105,7 +110,9 @@ impl<N: Net> Worker<N> {
                 return news;
             }
         }
-        self.more_from_apps |= self.from_apps[app].refresh();
+        if self.from_apps[app].refresh() {
+            self.mail.insert(app); // for the next turn
+        }
         None
     }
 
@@ -176,9 +183,9 @@ impl<N: Net> Worker<N> {
 
     /// Gives the space of all records looked at back to the apps.
     pub(super) fn release_rings(&mut self) {
-        for (ring, to_app) in self.from_apps.iter_mut().zip(&self.to_apps) {
-            if ring.release() {
-                to_app.wake();
+        for app in std::mem::take(&mut self.delivered).iter(self.from_apps.len()) {
+            if self.from_apps[app].release() {
+                self.to_apps.wake(app);
             }
         }
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use ringsocket_ring::{Consumer, Position};
 
-use crate::message::Outbound;
 use crate::www::Page;
 
 const NONE: u32 = u32::MAX;
@@ -46,6 +45,8 @@ pub enum Source {
     Record {
         /// Number of the app.
         app: u16,
+        /// Where the frame begins in the record, unless it is in a block.
+        start: u32,
         /// The record.
         position: Position,
     },
@@ -168,12 +169,9 @@ impl Gather {
     #[inline]
     pub fn bytes<'a>(&'a self, source: Source, rings: &'a [Consumer]) -> &'a [u8] {
         match source {
-            Source::Record { app, position } => {
+            Source::Record { app, start, position } => {
                 let record = rings[app as usize].at(position);
-                match Outbound::decode(record.inline, record.block) {
-                    Some(Outbound::Send { frame, .. }) => frame,
-                    _ => &[],
-                }
+                record.block.unwrap_or_else(|| &record.inline[start as usize..])
             }
             Source::Scratch { start, len } => {
                 &self.scratch[start as usize..start as usize + len as usize]

@@ -24,7 +24,7 @@ impl<N: Net> Worker<N> {
 
     /// Goes on with the peers of apps that have room in their rings again.
     pub(super) fn resume_congested(&mut self) {
-        for app in 0..self.to_apps.len() {
+        for app in self.to_apps.touched() {
             if !self.to_apps[app].has_room() {
                 continue;
             }

@@ -5,11 +5,13 @@
 //! made room for half a ring, so that TCP holds them back and other apps notice nothing.
 
 use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use ringsocket_proto::Payload;
 use ringsocket_ring::{BlockPool, Producer, ReserveError};
 
+use super::app_set::AppSet;
 use super::net::Token;
 use crate::deputy::Deputy;
 use crate::message::{BY_POINTER, ClientId, Inbound};
@@ -34,6 +36,77 @@ pub struct ToApp {
     is_behind: bool,
     /// The app's thread has been asked for the app, and may leave it with work undone.
     has_asked: bool,
+}
+
+/// The ways to all apps, by number of the app.
+#[derive(Debug)]
+pub struct ToApps {
+    ways: Vec<ToApp>,
+    /// Those that something was done with in this turn, or that wait for something.
+    touched: AppSet,
+}
+
+impl From<Vec<ToApp>> for ToApps {
+    fn from(ways: Vec<ToApp>) -> Self {
+        Self { ways, touched: AppSet::default() }
+    }
+}
+
+impl Index<usize> for ToApps {
+    type Output = ToApp;
+
+    #[inline]
+    fn index(&self, app: usize) -> &ToApp {
+        &self.ways[app]
+    }
+}
+
+impl IndexMut<usize> for ToApps {
+    #[inline]
+    fn index_mut(&mut self, app: usize) -> &mut ToApp {
+        self.touched.insert(app);
+        &mut self.ways[app]
+    }
+}
+
+impl ToApps {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &ToApp> {
+        self.ways.iter()
+    }
+
+    /// All of them, to do something with.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut ToApp> {
+        self.touched = AppSet::all();
+        self.ways.iter_mut()
+    }
+
+    /// The numbers of those that are to be looked at in this turn.
+    pub fn touched(&self) -> impl Iterator<Item = usize> + use<> {
+        self.touched.iter(self.ways.len())
+    }
+
+    /// Those that wait for something, to be asked for it.
+    pub fn pending(&mut self) -> impl Iterator<Item = &mut ToApp> {
+        let touched = self.touched;
+        let ways = self.ways.iter_mut().enumerate();
+        ways.filter(move |(app, _)| touched.contains(*app)).map(|(_, way)| way)
+    }
+
+    /// Forgets those that wait for nothing.
+    pub fn settle(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        for app in touched.iter(self.ways.len()) {
+            if self.ways[app].is_pending() {
+                self.touched.insert(app);
+            }
+        }
+    }
+
+    /// Wakes an app, for instance because it waits for the space that this worker has released.
+    pub fn wake(&self, app: usize) {
+        self.ways[app].waker.wake();
+    }
 }
 
 /// What there is too little of.
@@ -250,9 +323,13 @@ impl ToApp {
         self.ring.trim()
     }
 
-    /// Wakes the app, for instance because it waits for the space that this worker has released.
-    pub fn wake(&self) {
-        self.waker.wake();
+    /// Whether something of this way is still to come.
+    fn is_pending(&self) -> bool {
+        self.is_behind
+            || self.has_asked
+            || self.congestion.is_some()
+            || !self.waiting.is_empty()
+            || self.ring.has_blocks_in_flight()
     }
 
     /// Whether peers wait that can go on now. If they wait and cannot, the app will wake this

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use ringsocket_proto::deflate::Inflater;
-use ringsocket_ring::Consumer;
 
 use super::Worker;
 use super::net::Net;
@@ -19,10 +18,8 @@ impl<N: Net> Worker<N> {
     /// an app still uses some of the memory.
     pub(super) fn trim_when_idle(&mut self) {
         let is_due = self.trim_at.is_some_and(|at| at <= self.now);
-        let is_idle = is_due
-            && self.ready.is_empty()
-            && !self.gather.has_touched()
-            && !self.from_apps.iter_mut().any(Consumer::refresh);
+        let is_idle =
+            is_due && self.ready.is_empty() && !self.gather.has_touched() && !self.waker.has_mail();
         self.trim_at = if is_idle && self.trim() { None } else { Some(self.now + TRIM_AFTER) };
     }
 
