@@ -145,7 +145,8 @@ pub(crate) fn build(
     let context = Context::new(facts, outlets, world::now);
     let instance = Instance::new(Callbacks::linked(app), context);
     let app = Box::new(AppLoop::new(instance, inbound, Threads::Any));
-    (workers, AppSide { state: AppState::Awake(app), post }, shared)
+    let restlessness = rng.once_in(2).then(|| Rng::new(rng.next()));
+    (workers, AppSide { state: AppState::Awake(app), post, restlessness }, shared)
 }
 
 fn policy(scenario: Scenario) -> Policy {

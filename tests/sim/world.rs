@@ -107,11 +107,17 @@ struct Outside {
 pub(crate) struct AppSide {
     pub(crate) state: AppState,
     pub(crate) post: Arc<Post>,
+    /// Decides when it wakes without being woken, if it ever does.
+    pub(crate) restlessness: Option<Rng>,
 }
 
 /// What the app's own thread is at.
 pub(crate) enum AppState {
     Awake(Box<AppLoop>),
+    /// It has found nothing to do.
+    Idle(Box<AppLoop>),
+    /// It has left the app, and has yet to look whether something has come in since.
+    LyingDown(Bed),
     Asleep(Bed),
     Over,
 }
@@ -166,12 +172,12 @@ fn step_app() -> bool {
 impl AppSide {
     /// What `host::thread` does, with a sleep that does not block.
     fn step(&mut self) -> bool {
-        let sleeper = self.post.waker().sleeper();
+        let is_asleep = self.post.waker().sleeper().is_asleep() && !self.is_restless();
         let (state, has_done) = match std::mem::replace(&mut self.state, AppState::Over) {
             AppState::Over => return false,
-            AppState::Asleep(bed) if sleeper.is_asleep() => (AppState::Asleep(bed), false),
+            AppState::Asleep(bed) if is_asleep => (AppState::Asleep(bed), false),
             AppState::Asleep(bed) => {
-                sleeper.retract();
+                self.post.waker().sleeper().retract();
                 (self.post.rise(bed).into(), true)
             }
             AppState::Awake(mut app) => match app.turn() {
@@ -180,16 +186,24 @@ impl AppSide {
                 }
                 app_loop::Turn::Busy => (AppState::Awake(app), true),
                 app_loop::Turn::Over => (AppState::Over, true),
-                app_loop::Turn::Idle(_) => (self.post.lie_down(app, Some(now())).into(), true),
+                app_loop::Turn::Idle(_) => (AppState::Idle(app), true),
             },
+            AppState::Idle(app) => (AppState::LyingDown(self.post.leave(app, Some(now()))), true),
+            AppState::LyingDown(bed) => (self.post.lie_down(bed).into(), true),
         };
         self.state = state;
         has_done
     }
 
+    /// Whether it wakes by itself, as it would for a timer. Where it does now and then, some messages
+    /// go the direct way and some do not; where it never does, a wake-up that is lost shows.
+    fn is_restless(&mut self) -> bool {
+        self.restlessness.as_mut().is_some_and(|rng| rng.once_in(10))
+    }
+
     fn is_awake(&self) -> bool {
         match self.state {
-            AppState::Awake(_) => true,
+            AppState::Awake(_) | AppState::Idle(_) | AppState::LyingDown(_) => true,
             AppState::Asleep(_) => !self.post.waker().sleeper().is_asleep(),
             AppState::Over => false,
         }

@@ -37,23 +37,25 @@ impl Post {
         self.probes.iter().any(Probe::has_news) || self.probes.iter().all(Probe::is_abandoned)
     }
 
-    /// For the app's own thread: leaves the app here if a worker may run it, and announces a sleep
-    /// that is to last until `until`.
-    pub fn lie_down(&self, mut app: Box<AppLoop>, until: Option<Duration>) -> Rest {
-        let sleeper = self.waker.sleeper();
-        let kept = if app.may_be_lent() {
-            app.rests_until = until;
-            self.right.leave(app);
-            None
-        } else {
-            Some(app)
-        };
-        sleeper.announce();
+    /// For the app's own thread, before a sleep that is to last until `until`: leaves the app here if
+    /// a worker may run it. To be followed by [`lie_down`](Self::lie_down).
+    pub fn leave(&self, mut app: Box<AppLoop>, until: Option<Duration>) -> Bed {
+        if !app.may_be_lent() {
+            return Bed { kept: Some(app) };
+        }
+        app.rests_until = until;
+        self.right.leave(app);
+        Bed { kept: None }
+    }
+
+    /// For the app's own thread: announces the sleep, unless something has come in meanwhile.
+    pub fn lie_down(&self, bed: Bed) -> Rest {
+        self.waker.sleeper().announce();
         // The second look: whoever published before the announcement did not wake us.
         if !self.has_news() && !self.right.is_recalled() {
-            return Rest::Asleep(Bed { kept });
+            return Rest::Asleep(bed);
         }
-        match kept.or_else(|| self.right.take()) {
+        match bed.kept.or_else(|| self.right.take()) {
             Some(app) => self.get_up(app),
             // Whoever was faster looks again, too.
             None => Rest::Asleep(Bed { kept: None }),

@@ -40,7 +40,7 @@ pub fn run(
             look_at = app.trim(TRIM_AFTER);
         }
         let until = [timer, look_at].into_iter().flatten().min();
-        app = sleep(post.lie_down(app, until), post, until, clock);
+        app = sleep(post.lie_down(post.leave(app, until)), post, until, clock);
     }
 }
 

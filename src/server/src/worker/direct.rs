@@ -85,14 +85,19 @@ impl<N: Net> Worker<N> {
             self.end_session(app);
             return false;
         }
-        self.catch_up(app)
+        // So does what its thread has not read, which may be there although it was published in an
+        // earlier turn: the thread may have left the app, but not looked for the last time.
+        let _ = self.to_apps[app].publish_for_session();
+        self.read_ring(app)
     }
 
-    /// Calls the app for what this worker has put into its ring. False if the session is over.
+    /// Calls the app for what this worker has put into its ring in this session. False if the session
+    /// is over.
     fn catch_up(&mut self, app: usize) -> bool {
-        if !self.to_apps[app].publish_for_session() {
-            return true;
-        }
+        !self.to_apps[app].publish_for_session() || self.read_ring(app)
+    }
+
+    fn read_ring(&mut self, app: usize) -> bool {
         let is_on = self.with_deputy(app, |deputy, sink| deputy.catch_up(sink));
         if !is_on {
             self.end_session(app);
