@@ -156,6 +156,8 @@ impl AppLoop {
 
     /// It has finished.
     pub fn end_session(&mut self) {
+        let clock = self.instance.context().clock;
+        self.pace.end_session(clock);
         let outlets = &mut self.instance.context().outlets;
         outlets.publish();
         outlets.reclaim();
@@ -171,6 +173,7 @@ impl AppLoop {
                 Batch { instance, inbound, ended, size: batch, pace }.take(worker)
             });
             self.fault = took.err();
+            self.pace.begin_session();
         }
         self.may_be_lent()
     }
@@ -195,7 +198,7 @@ impl AppLoop {
             self.fault = Some(fault);
             return false;
         }
-        start.is_none_or(|start| self.pace.note_call(clock().saturating_sub(start)))
+        start.is_none_or(|start| self.pace.note_call(start, clock()))
     }
 
     /// Notes whether anything has been done since the last time. If not, and not for the first time,
