@@ -1,15 +1,20 @@
 /* A test app in C that is odd in one way, chosen by a define when a test compiles it: ODD_ABI (a
  * version), ODD_SIZE (a struct_size), ODD_INIT or ODD_READ (the callback returns RS_CB_FATAL),
  * ODD_SUBPROTOCOL (the name of one; clients are told what was agreed on), ODD_SUBPROTOCOL_C (how
- * many there are said to be). Without any it echoes. Not an example to follow. */
+ * many there are said to be), ODD_FLAGS (what it says of itself), ODD_THREAD (it answers with the name of
+ * the thread that it runs on). Without any it echoes. Not an example to follow. */
 
 #include <ringsocket.h>
+#include <stdio.h>
 
 #ifndef ODD_ABI
 #define ODD_ABI RS_ABI_VERSION
 #endif
 #ifndef ODD_SIZE
 #define ODD_SIZE sizeof(struct rs_app)
+#endif
+#ifndef ODD_FLAGS
+#define ODD_FLAGS 0
 #endif
 #ifndef ODD_SUBPROTOCOL_C
 #define ODD_SUBPROTOCOL_C 1
@@ -51,6 +56,17 @@ static int odd_read(rs_t *rs, void *state, rs_client_id client, enum rs_data_kin
     (void) rs, (void) client, (void) kind, (void) data, (void) size;
     return RS_CB_FATAL;
 #else
+#ifdef ODD_THREAD
+    char name[16];
+    FILE *file = fopen("/proc/thread-self/comm", "r");
+
+    (void) size;
+    data = (const uint8_t *) name;
+    size = file == NULL ? 0 : fread(name, 1, sizeof(name), file);
+    if (file != NULL) {
+        fclose(file);
+    }
+#endif
     rs->host->send(rs, kind, data, size, RS_TO_LISTED, &client, 1);
     return RS_CB_OK;
 #endif
@@ -62,6 +78,7 @@ const struct rs_app ringsocket_app = {
     .built_with = "odd.c",
     .init = odd_init,
     .read = odd_read,
+    .flags = ODD_FLAGS,
 #ifdef ODD_SUBPROTOCOL
     .open = odd_open,
     .subprotocols = odd_subprotocols,

@@ -11,6 +11,7 @@ mod closing;
 mod config;
 mod counters;
 mod deflate;
+mod direct;
 mod echo;
 mod faults;
 mod handshake;

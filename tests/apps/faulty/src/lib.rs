@@ -10,10 +10,15 @@
 //! | `farewell COUNT SIZE` | does as `flood`, then closes the sender with 4000 |
 //! | `afterword CODE` | closes the sender, then sends to it, and closes it again |
 //! | `timer MS` | sends `timer` when the time has come |
+//! | `timer-panic` | panics in `timer` |
 //! | `others TEXT` | sends the text to everybody but the sender |
+//! | `flood-others COUNT SIZE` | sends so many texts of so many bytes, which end with their number, to everybody but the sender, and answers `flooded` |
+//! | `thread` | answers with the name of the thread that it runs on |
 //! | `pair TEXT` | sends the text to the first two clients that ever came |
 //! | `request` | answers with what its `open` saw of the request |
 //! | `log TEXT` | logs the text as a notice |
+//!
+//! Whenever its last client has gone it logs how many there were.
 //!
 //! The query `?panic` makes `open` panic, `?greet` makes it send `hello`, `?greet-panic` both;
 //! `?flood` makes it send three binary messages of 1,000,000 bytes.
@@ -30,6 +35,8 @@ struct Faulty {
     requests: HashMap<ClientId, String>,
     first: Vec<ClientId>,
     waits: Option<ClientId>,
+    panics_in_timer: bool,
+    opened: usize,
 }
 
 impl App for Faulty {
@@ -40,6 +47,7 @@ impl App for Faulty {
     }
 
     fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+        self.opened += 1;
         let request = cx.request().expect("a request in open");
         let query = request.query().to_owned();
         let text = format!(
@@ -103,6 +111,23 @@ impl App for Faulty {
                 self.waits = Some(client);
                 cx.set_timer(Duration::from_millis(number()));
             }
+            "timer-panic" => {
+                self.panics_in_timer = true;
+                cx.set_timer(Duration::from_millis(1));
+            }
+            "flood-others" => {
+                let (count, size) = (number(), number() as usize);
+                for i in 0..count {
+                    cx.to_all()
+                        .except(client)
+                        .text(&format!("{}{i}", ".".repeat(size - i.to_string().len())));
+                }
+                cx.to(client).text("flooded");
+            }
+            "thread" => {
+                let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
+                cx.to(client).text(name.trim_end());
+            }
             "others" => cx.to_all().except(client).text(rest),
             "pair" => cx.to_many(&self.first).text(rest),
             "request" => cx.to(client).text(&self.requests[&client]),
@@ -111,11 +136,15 @@ impl App for Faulty {
         }
     }
 
-    fn close(&mut self, _cx: &mut Context<'_>, client: ClientId, _close: Close<'_>) {
+    fn close(&mut self, cx: &mut Context<'_>, client: ClientId, _close: Close<'_>) {
         self.requests.remove(&client);
+        if self.requests.is_empty() {
+            cx.log(Level::Notice, format!("the last of {} clients has gone", self.opened));
+        }
     }
 
     fn timer(&mut self, cx: &mut Context<'_>) {
+        assert!(!self.panics_in_timer, "asked to panic in timer");
         if let Some(client) = self.waits.take() {
             cx.to(client).text("timer");
         }
