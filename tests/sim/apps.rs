@@ -7,12 +7,16 @@ use std::error::Error;
 
 use ringsocket_app::{App, ClientId, Close, Context, Message, abi};
 
+use crate::world::is_run_by_worker;
+
 /// What an app has seen of its clients.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     /// Whether each client is open.
     clients: HashMap<ClientId, bool>,
     pub(crate) messages: usize,
+    /// Those of them that were read while a worker ran the app.
+    pub(crate) direct: usize,
     /// Callbacks until the app fails.
     pub(crate) fails_after: Option<usize>,
 }
@@ -48,6 +52,7 @@ fn read(client: ClientId) {
     see(|seen| {
         assert_eq!(seen.clients.get(&client), Some(&true), "a message of nobody: {client:?}");
         seen.messages += 1;
+        seen.direct += usize::from(is_run_by_worker());
     });
 }
 
@@ -128,28 +133,43 @@ impl App for Closing {
     }
 }
 
-/// Sends each message to everybody, itself included.
-struct Broadcast;
+/// Sends each message to everybody, its sender included, by each of the ways there are in turn.
+#[derive(Default)]
+struct Broadcast {
+    clients: Vec<ClientId>,
+    count: usize,
+}
 
 impl App for Broadcast {
     fn init(_: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
-        Ok(Self)
+        Ok(Self::default())
     }
 
     fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
         opened(client);
         cx.to(client).text("welcome");
+        self.clients.push(client);
     }
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         read(client);
-        if matches!(message, Message::Binary(_)) {
-            cx.to_all().send(message);
+        if !matches!(message, Message::Binary(_)) {
+            return;
+        }
+        self.count += 1;
+        match self.count % 3 {
+            0 => cx.to_all().send(message),
+            1 => {
+                cx.to_all().except(client).send(message);
+                cx.to(client).send(message);
+            }
+            _ => cx.to_many(&self.clients).send(message),
         }
     }
 
     fn close(&mut self, _: &mut Context<'_>, client: ClientId, _: Close<'_>) {
         closed(client);
+        self.clients.retain(|other| *other != client);
     }
 }
 

@@ -35,15 +35,17 @@ fn main() {
         if line.scenario.is_some_and(|only| only as u8 != scenario as u8) {
             continue;
         }
-        let (mut messages, mut steps) = (0, 0);
+        let (mut messages, mut direct, mut steps) = (0, 0, 0);
         for seed in line.first..line.first + line.seeds {
             let report = run(scenario, seed);
             messages += report.messages;
+            direct += report.direct;
             steps += report.steps;
         }
         let seeds = line.seeds;
         println!(
-            "{scenario:?}: {seeds} seeds, {messages} messages read, {steps} steps, none failed"
+            "{scenario:?}: {seeds} seeds, {messages} messages read ({direct} of them directly), \
+             {steps} steps, none failed"
         );
     }
 }

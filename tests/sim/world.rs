@@ -68,6 +68,8 @@ impl Scenario {
 pub struct Report {
     /// Messages that the app has read.
     pub messages: usize,
+    /// How many of them it has read while a worker ran it.
+    pub direct: usize,
     /// Steps taken.
     pub steps: usize,
     /// Pings that silent clients were sent.
@@ -127,6 +129,8 @@ thread_local! {
     static APP: RefCell<Option<AppSide>> = const { RefCell::new(None) };
     /// The waker of an app that sleeps in the middle of its turn.
     static APP_WAKER: RefCell<Option<Arc<Waker>>> = const { RefCell::new(None) };
+    /// The app's own thread takes a step.
+    static IS_APPS_STEP: Cell<bool> = const { Cell::new(false) };
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// The rings outwards take all that can be under way, so that the app never waits: then it may
     /// move in the middle of a worker's turn.
@@ -165,8 +169,16 @@ fn step_app() -> bool {
         // Whoever finds it borrowed is called by the app itself, in its sleep.
         let Ok(mut side) = side.try_borrow_mut() else { return false };
         let Some(side) = side.as_mut() else { return false };
-        side.step()
+        IS_APPS_STEP.set(true);
+        let has_done = side.step();
+        IS_APPS_STEP.set(false);
+        has_done
     })
+}
+
+/// Whether the app is run by a worker, and not by its own thread.
+pub(crate) fn is_run_by_worker() -> bool {
+    !IS_APPS_STEP.get()
 }
 
 impl AppSide {
@@ -477,6 +489,7 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     };
     Report {
         messages: seen.messages,
+        direct: seen.direct,
         steps: outside.steps,
         pings: sum(|counters| &counters.pings),
         unanswered: sum(|counters| &counters.unanswered),
