@@ -20,6 +20,7 @@ use crate::host::app_loop::AppLoop;
 use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
+use crate::host::pace::Threads;
 use crate::host::post::{Post, Substitute};
 use crate::log;
 use crate::proxies::Proxies;
@@ -123,6 +124,12 @@ fn load_apps(config: &Config) -> Result<Vec<LoadedApp<'_>>, Fatal> {
             Ok((callbacks, subprotocols)) => {
                 let (path, built_with) = (app.path.display(), callbacks.built_with());
                 log::info!(app: app.name, "loaded {path} (built with {built_with})");
+                if app.threads == Threads::Any && !callbacks.run_on_any_thread() {
+                    log::info!(
+                        app: app.name,
+                        "`threads` is \"any\", but the app allows no thread but its own"
+                    );
+                }
                 let waker = Arc::new(Waker::futex());
                 loaded.push(LoadedApp { config: app, callbacks, subprotocols, waker });
             }
@@ -265,7 +272,8 @@ fn lay_rings(
         let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
         for (worker, (producer, (to_apps, _))) in producers.into_iter().zip(&mut ends).enumerate() {
             let deputy = || Box::new(Substitute::new(Arc::clone(&post), worker)) as Box<dyn Deputy>;
-            let deputy = callbacks.run_on_any_thread().then(deputy);
+            let is_lent = callbacks.run_on_any_thread() && app.threads != Threads::Own;
+            let deputy = is_lent.then(deputy);
             let budget = limits.inbound_block_budget;
             to_apps.push(ToApp::new(producer, budget, Arc::clone(&waker), deputy));
         }
