@@ -15,7 +15,7 @@ const CLAMP: Duration = Duration::from_micros(200);
 const WAITING: u64 = 16;
 
 /// A single callback that takes so long is enough.
-const HANGING: Duration = Duration::from_millis(50);
+const HANGING: Duration = Duration::from_millis(20);
 
 /// A single measurement weighs this part of the running mean, as a power of two: an eighth.
 const WEIGHT_BITS: u32 = 3;
@@ -189,7 +189,7 @@ mod tests {
         assert!((least - 1..least + 64).contains(&count), "{count}");
         assert!(!(0..100).all(|_| call(&mut pace, Duration::from_micros(60))), "slow on average");
         while !quick(&mut pace) {}
-        assert!(!call(&mut pace, Duration::from_millis(100)), "it hangs");
+        assert!(!call(&mut pace, Duration::from_millis(30)), "it hangs");
     }
 
     #[test]
