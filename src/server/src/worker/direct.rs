@@ -18,7 +18,7 @@ use crate::message::{ClientId, Scope};
 
 /// Once so many bytes have been gathered in a session, they are written: they are still in the
 /// cache, and the first clients need not wait for the last.
-const FLUSH_AT: usize = 128 * 1024;
+const FLUSH_AT: usize = 64 * 1024;
 
 /// So many are written even in the middle of a callback, which else could fill the memory.
 const FLOOD_AT: usize = 4 * 1024 * 1024;
@@ -51,10 +51,16 @@ impl<N: Net> Worker<N> {
         if !self.with_deputy(app, read) {
             self.end_session(app);
         }
+        Ok(())
+    }
+
+    /// Writes what has been gathered in a session, if it has become much. To be called between two
+    /// peers: each is written to once, as every call wakes its peer.
+    #[inline]
+    pub(super) fn flush_early(&mut self) {
         if self.gather.scratch.len() > FLUSH_AT {
             self.flush_gathered();
         }
-        Ok(())
     }
 
     /// Has the app called for what is in its ring by now, or wakes its thread. Once per turn and

@@ -157,6 +157,7 @@ impl<N: Net> Worker<N> {
                 let mut buffer = std::mem::take(&mut self.receive_buffer);
                 self.digest(token.slot, &mut buffer[..count]);
                 self.receive_buffer = buffer;
+                self.flush_early();
                 if self.peers.named(token).is_some_and(|peer| peer.flags.readable) {
                     self.queue_for_reading(token);
                 }
