@@ -73,7 +73,7 @@ fn send(program: &[u8], agreement: Agreement) {
             let plain = message.len() + if message.len() < 126 { 2 } else { 4 };
             assert!(frame.len() < plain + 6, "a frame of {} B for {plain} B", frame.len());
             assert_eq!(frame[0], 0x80 | COMPRESSED | Opcode::Binary.get());
-            let (_, payload) = frame::open(&frame).expect("a whole frame");
+            let (_, payload) = frame::split(&frame).expect("a whole frame");
             assert_eq!(client.inflate(payload), message);
         }
         earlier.push(message);
