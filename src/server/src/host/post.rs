@@ -34,7 +34,12 @@ impl Post {
     }
 
     fn has_news(&self) -> bool {
-        self.probes.iter().any(Probe::has_news) || self.probes.iter().all(Probe::is_abandoned)
+        self.probes.iter().any(Probe::has_news) || self.is_abandoned()
+    }
+
+    /// Whether all workers are gone.
+    fn is_abandoned(&self) -> bool {
+        self.probes.iter().all(Probe::is_abandoned)
     }
 
     /// For the app's own thread, before a sleep that is to last until `until`: leaves the app here if
@@ -80,7 +85,9 @@ impl Post {
         self.right.leave(app);
         self.waker.sleeper().announce();
         worker.wake();
-        match self.right.is_recalled().then(|| self.right.take()).flatten() {
+        // A worker that declines says so; one that has ended says nothing.
+        let is_declined = self.right.is_recalled() || self.is_abandoned();
+        match is_declined.then(|| self.right.take()).flatten() {
             Some(app) => self.get_up(app),
             None => Rest::Asleep(Bed { kept: None }),
         }
