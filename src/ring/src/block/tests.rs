@@ -66,8 +66,8 @@ fn little_is_kept_and_trim_frees_it() {
     let mut pool = BlockPool::new(usize::MAX);
     let blocks: Vec<_> = (0..100).map(|_| pool.adopt(vec![0; 1 << 18]).unwrap()).collect();
     blocks.into_iter().for_each(|block| pool.put_back(block));
-    assert_eq!((pool.spare_bytes, pool.spares.len()), (SPARE_BYTES, 4));
-    let blocks: Vec<_> = (0..100).map(|_| pool.adopt(vec![0; 64]).unwrap()).collect();
+    assert_eq!((pool.spare_bytes, pool.spares.len()), (SPARE_BYTES, 16));
+    let blocks: Vec<_> = (0..300).map(|_| pool.adopt(vec![0; 64]).unwrap()).collect();
     pool.trim();
     assert_eq!((pool.spare_bytes, pool.spares.capacity()), (0, 0));
     blocks.into_iter().for_each(|block| pool.put_back(block));
