@@ -28,8 +28,19 @@ async function end(status, why) {
   if (why) console.error(`browser.mjs: ${why}\n${status ? said.slice(-2000) : ''}`)
   browser.kill()
   await gone
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  await removeProfile()
   process.exit(status)
+}
+// The browser's other processes outlive it for a moment, and may still write there.
+async function removeProfile() {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return rmSync(profile, { recursive: true, force: true })
+    } catch (error) {
+      if (attempt === 50) return console.error(`browser.mjs: left behind: ${error.message}`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
 }
 setTimeout(() => end(1, 'out of patience'), 4 * PATIENCE_MS).unref()
 process.on('unhandledRejection', (error) => end(1, error.stack))
