@@ -188,3 +188,6 @@ impl<N: Net> Sink for Direct<'_, N> {
         self.worker.release_rings();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,10 +189,12 @@ impl<N: Net> Worker<N> {
                         Place::Read(len) => Payload::Borrowed(&bytes[read - len..read]),
                         Place::Own(buffer) => Payload::Owned(buffer),
                     };
-                    if let Err(owed) = self.deal(slot, kind, payload) {
+                    let dealt = self.deal(slot, kind, payload);
+                    // In any case: the app may have been called, and have sent to others.
+                    scratch_start = self.gather.scratch.len();
+                    if let Err(owed) = dealt {
                         break Some(Step::Owe(owed));
                     }
-                    scratch_start = self.gather.scratch.len();
                 }
                 end => break Some(end),
             }

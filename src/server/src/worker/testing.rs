@@ -21,6 +21,8 @@ pub(super) struct Wire {
     /// Whether the server has looked what has come.
     pub(super) is_read: Cell<bool>,
     pub(super) has_left: Cell<bool>,
+    /// Whether the other end takes nothing.
+    pub(super) is_stuck: Cell<bool>,
 }
 
 /// A connection as the worker holds it. That of the test, a clone, tells whether it is closed.
@@ -32,6 +34,8 @@ pub(super) struct Queue {
     pub(super) waiting: VecDeque<Accepted<Socket>>,
     pub(super) watched: Vec<(Socket, Token)>,
     pub(super) now: Millis,
+    /// How long the worker was last ready to wait.
+    pub(super) waited: Option<Duration>,
 }
 
 impl Net for Queue {
@@ -45,7 +49,8 @@ impl Net for Queue {
         SystemTime::UNIX_EPOCH
     }
 
-    fn wait(&mut self, _: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.waited = timeout;
         ready.push(Ready::Listener(0));
         for (socket, token) in &self.watched {
             let (token, hangup) = (*token, socket.has_left.get());
@@ -76,6 +81,9 @@ impl Net for Queue {
     }
 
     fn send(&mut self, socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if socket.is_stuck.get() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         parts.iter().for_each(|part| socket.sent.borrow_mut().extend_from_slice(part));
         Ok(parts.iter().map(|part| part.len()).sum())
     }

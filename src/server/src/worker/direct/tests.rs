@@ -1,0 +1,197 @@
+//! One app on both ways, over a network made of queues, with a deputy that does as it is told.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ringsocket_proto::{Limits, upgrade};
+use ringsocket_ring::{Consumer, Producer, ring};
+
+use super::*;
+use crate::message::{Inbound, Outbound, PeerAddress};
+use crate::site::{Entrance, Route, Site};
+use crate::waker::Waker;
+use crate::worker::addresses::Addresses;
+use crate::worker::net::Accepted;
+use crate::worker::testing::{Queue, Socket, policy};
+use crate::worker::to_app::ToApp;
+use crate::worker::{Counters, Policy, Shared};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// An app that can be had whenever a worker asks, and what it then does for each call.
+struct Script<F>(F);
+
+impl<F> std::fmt::Debug for Script<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
+}
+
+/// What is called: `take`, or one of those that have a sink.
+enum Call<'a> {
+    Take,
+    CatchUp(&'a mut dyn Sink),
+    Read(ClientId, &'a mut dyn Sink),
+}
+
+impl<F: FnMut(Call<'_>) -> bool + Send> Deputy for Script<F> {
+    fn take(&mut self) -> bool {
+        (self.0)(Call::Take)
+    }
+
+    fn ask(&mut self) -> bool {
+        false
+    }
+
+    fn is_left(&self) -> bool {
+        false
+    }
+
+    fn decline(&mut self) {}
+
+    fn catch_up(&mut self, sink: &mut dyn Sink) -> bool {
+        (self.0)(Call::CatchUp(sink))
+    }
+
+    fn read(&mut self, client: ClientId, _: bool, _: &[u8], sink: &mut dyn Sink) -> bool {
+        (self.0)(Call::Read(client, sink))
+    }
+
+    fn give_back(&mut self) {}
+}
+
+/// A worker with one app, and the app's ends of the rings.
+struct Bench {
+    worker: Worker<Queue>,
+    inbound: Consumer,
+    outbound: Producer,
+}
+
+impl Bench {
+    fn new(app: impl FnMut(Call<'_>) -> bool + Send + 'static) -> Self {
+        let size = 64 * 1024;
+        let protocol =
+            Limits { message_size: size, frame_size: size, chain_size: size, ..policy().protocol };
+        let policy = Policy { protocol, receive_buffer: size, ..policy() };
+        let endpoint = upgrade::Endpoint {
+            path: "/".to_owned(),
+            authority: None,
+            allowed_origins: Vec::new(),
+            subprotocols: Vec::new(),
+        };
+        let site = Site {
+            endpoints: vec![endpoint],
+            routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
+            entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
+            ..Site::default()
+        };
+        let shared = Shared {
+            site,
+            policy,
+            stopping: false.into(),
+            counters: vec![Counters::default()],
+            addresses: Addresses::new(50, None, None),
+        };
+        let waker = || Arc::new(Waker::simulated(|| {}));
+        let (to_app, inbound) = ring(64 * 1024).expect("a ring");
+        let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
+        let to_apps = vec![ToApp::new(to_app, size, waker(), Some(Box::new(Script(app))))];
+        let worker =
+            Worker::new(0, Queue::default(), Arc::new(shared), waker(), to_apps, vec![from_app]);
+        Self { worker, inbound, outbound }
+    }
+
+    /// Connects the client of this slot, for whom `open` has returned.
+    fn connect(&mut self, slot: u32) -> Socket {
+        let socket = Socket::default();
+        let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
+        let accepted = Accepted { socket: Rc::clone(&socket), address, entrance: 0 };
+        self.worker.net.waiting.push_back(accepted);
+        socket.came.borrow_mut().extend(REQUEST);
+        self.turn();
+        self.turn();
+        self.worker.enrol(0, Some(self.worker.client_id(slot)));
+        while self.inbound.next().is_some() {}
+        let _ = self.inbound.release();
+        socket.sent.take();
+        socket
+    }
+
+    fn turn(&mut self) {
+        self.worker.turn().expect("a turn");
+    }
+
+    /// The app's own thread sends this to all, by the ring.
+    fn send_to_all(&mut self, frame: &[u8]) {
+        let head = Outbound::send_head(Scope::All, 0);
+        self.push(&[&head, frame].concat());
+    }
+
+    fn push(&mut self, record: &[u8]) {
+        let mut space = self.outbound.reserve(record.len()).expect("space");
+        space.copy_from_slice(record);
+        space.commit();
+    }
+
+    /// What the app's own thread has sent is there to be seen.
+    fn publish(&mut self) {
+        assert!(self.outbound.publish());
+        self.worker.waker.note_mail(1);
+    }
+}
+
+/// A masked frame, with a mask of zeros.
+fn frame(opcode: u8, len: u16) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match u8::try_from(len) {
+        Ok(len) if len < 126 => frame.push(0x80 | len),
+        _ => frame.extend([&[0x80 | 126][..], &len.to_be_bytes()].concat()),
+    }
+    frame.resize(frame.len() + 4 + usize::from(len), 0);
+    frame
+}
+
+const BINARY: u8 = 2;
+const PING: u8 = 9;
+const PONG: &[u8] = &[0x8a, 0];
+
+#[test]
+fn a_pong_before_a_message_for_a_full_ring_is_sent_once() {
+    let mut bench = Bench::new(|_| false);
+    let socket = bench.connect(0);
+    let both = [frame(PING, 0), frame(BINARY, 8000)].concat();
+    let mut pongs = Vec::new();
+    while !bench.worker.to_apps[0].is_congested() {
+        socket.came.borrow_mut().extend(&both);
+        bench.turn();
+        pongs.extend_from_slice(PONG);
+    }
+    assert_eq!(*socket.sent.borrow(), pongs);
+}
+
+#[test]
+fn what_an_app_sends_to_others_while_its_ring_is_full_reaches_only_them() {
+    let other_id = Arc::new(AtomicU64::new(0));
+    let id = Arc::clone(&other_id);
+    let mut bench = Bench::new(move |call| {
+        if let Call::CatchUp(sink) = call {
+            let other = ClientId::from_u64(id.load(Ordering::Relaxed));
+            sink.send(&[0x82, 6], b"secret", Scope::Listed, &[other]);
+            return false;
+        }
+        true
+    });
+    let (socket, other) = (bench.connect(0), bench.connect(1));
+    other_id.store(bench.worker.client_id(1).to_u64(), Ordering::Relaxed);
+    while !bench.worker.to_apps[0].is_congested() {
+        socket.came.borrow_mut().extend(frame(BINARY, 8000));
+        bench.turn();
+    }
+    assert!(other.sent.borrow().ends_with(b"secret"));
+    assert!(socket.sent.borrow().is_empty(), "it was for another");
+}
