@@ -107,13 +107,13 @@ impl<N: Net> Worker<N> {
                 Outbound::Fault => news = Some(News::Fault),
             }
             if news.is_some() {
-                return news;
+                break;
             }
         }
         if self.from_apps[app].refresh() {
             self.mail.insert(app); // for the next turn
         }
-        None
+        news
     }
 
     /// Counts a client among those that its app's sends to all go to.

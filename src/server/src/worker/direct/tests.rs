@@ -195,3 +195,16 @@ fn what_an_app_sends_to_others_while_its_ring_is_full_reaches_only_them() {
     assert!(other.sent.borrow().ends_with(b"secret"));
     assert!(socket.sent.borrow().is_empty(), "it was for another");
 }
+
+#[test]
+fn what_follows_a_news_is_looked_at_in_the_next_turn() {
+    let mut bench = Bench::new(|_| false);
+    let socket = bench.connect(0);
+    bench.send_to_all(b"before");
+    bench.push(&Outbound::drained_head());
+    bench.send_to_all(b"behind");
+    bench.publish();
+    bench.turn();
+    bench.turn();
+    assert_eq!(*socket.sent.borrow(), b"beforebehind");
+}
