@@ -80,7 +80,11 @@ impl<N: Net> Worker<N> {
 
     /// Takes the app's run right, if it is to be had. True if the app can be called.
     fn begin_session(&mut self, app: usize) -> bool {
-        if self.life != Life::Serving || !self.to_apps[app].begin_session() {
+        // Where a turn's share of the ring has been gathered already, the rest is for the next turn.
+        if self.life != Life::Serving
+            || self.mail.contains(app)
+            || !self.to_apps[app].begin_session()
+        {
             return false;
         }
         // What its own thread has sent comes first.

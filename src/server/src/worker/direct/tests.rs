@@ -208,3 +208,17 @@ fn what_follows_a_news_is_looked_at_in_the_next_turn() {
     bench.turn();
     assert_eq!(*socket.sent.borrow(), b"beforebehind");
 }
+
+#[test]
+fn a_full_ring_of_an_app_that_sleeps_is_not_gathered_in_one_turn() {
+    let mut bench = Bench::new(|_| true);
+    let socket = bench.connect(0);
+    (0..30_000).for_each(|_| bench.send_to_all(b"1"));
+    bench.publish();
+    (0..20).for_each(|_| socket.came.borrow_mut().extend(frame(BINARY, 1)));
+    bench.turn();
+    let sent = socket.sent.borrow().len();
+    assert!(sent <= 2 * 4096, "{sent} records, of 4096 at a time");
+    (0..8).for_each(|_| bench.turn());
+    assert_eq!(socket.sent.borrow().len(), 30_000);
+}
