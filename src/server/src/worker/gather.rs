@@ -12,6 +12,11 @@ use crate::www::Page;
 
 const NONE: u32 = u32::MAX;
 
+/// Frames become one part of a chain up to so many bytes. A part that the peer does not take counts
+/// like a single message, of which one may always wait, so it must not become much larger than the
+/// limit for what waits may be.
+const JOINED_MAX: u32 = 16 * 1024;
+
 /// In place of the last link of a connection that is on the list of those to flush, but has none.
 /// Not a link's number either.
 const TOUCHED: u32 = u32::MAX - 1;
@@ -117,7 +122,9 @@ impl Gather {
         let Source::Scratch { start, len } = source else { return false };
         let Some(last) = self.links.get_mut(chain.last as usize) else { return false };
         match &mut last.source {
-            Source::Scratch { start: first, len: before } if *first + *before == start => {
+            Source::Scratch { start: first, len: before }
+                if *first + *before == start && *before + len <= JOINED_MAX =>
+            {
                 *before += len;
                 true
             }

@@ -222,3 +222,21 @@ fn a_full_ring_of_an_app_that_sleeps_is_not_gathered_in_one_turn() {
     (0..8).for_each(|_| bench.turn());
     assert_eq!(socket.sent.borrow().len(), 30_000);
 }
+
+#[test]
+fn many_small_answers_to_one_who_reads_nothing_are_no_single_message() {
+    let mut bench = Bench::new(|call| {
+        if let Call::Read(client, sink) = call {
+            (0..1000).for_each(|_| sink.send(&[0x82, 100], &[0; 100], Scope::Listed, &[client]));
+        }
+        true
+    });
+    let socket = bench.connect(0);
+    socket.is_stuck.set(true);
+    socket.came.borrow_mut().extend(frame(BINARY, 1));
+    bench.turn();
+    let peer = bench.worker.peers.get_mut(0).expect("a peer");
+    let waiting = peer.backlog_len();
+    assert!(waiting <= 16 * 1024 + 1024, "{waiting} bytes wait");
+    assert_eq!(peer.connection.phase(), ringsocket_proto::Phase::Closing);
+}
