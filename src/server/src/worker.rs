@@ -306,7 +306,10 @@ impl<N: Net> Worker<N> {
 
     /// Sleeps, unless there is work at hand.
     fn wait(&mut self) -> io::Result<()> {
-        let has_work = !self.mail.is_empty() || !self.queue.is_empty() || self.gather.has_touched();
+        let has_work = !self.mail.is_empty()
+            || !self.delivered.is_empty()
+            || !self.queue.is_empty()
+            || self.gather.has_touched();
         let timeout = if has_work {
             Some(Duration::ZERO)
         } else {

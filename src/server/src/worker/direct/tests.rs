@@ -240,3 +240,17 @@ fn many_small_answers_to_one_who_reads_nothing_are_no_single_message() {
     assert!(waiting <= 16 * 1024 + 1024, "{waiting} bytes wait");
     assert_eq!(peer.connection.phase(), ringsocket_proto::Phase::Closing);
 }
+
+#[test]
+fn no_sleep_is_taken_on_records_that_were_looked_at_in_the_last_step() {
+    let mut bench = Bench::new(|_| true);
+    bench.push(&[&Outbound::opened_head()[..], &[7; 8]].concat());
+    bench.publish();
+    assert!(bench.worker.to_apps[0].push(Inbound::End).is_ok());
+    bench.worker.waker.take_mail();
+    bench.worker.publish_all();
+    bench.worker.wait().expect("a look");
+    assert_eq!(bench.worker.net.waited, Some(Duration::ZERO));
+    bench.turn();
+    assert!(bench.outbound.is_drained(), "released");
+}
