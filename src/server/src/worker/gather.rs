@@ -15,7 +15,7 @@ const NONE: u32 = u32::MAX;
 /// Frames become one part of a chain up to so many bytes. A part that the peer does not take counts
 /// like a single message, of which one may always wait, so it must not become much larger than the
 /// limit for what waits may be.
-const JOINED_MAX: u32 = 16 * 1024;
+const JOINED_MAX: u32 = 64 * 1024;
 
 /// In place of the last link of a connection that is on the list of those to flush, but has none.
 /// Not a link's number either.
