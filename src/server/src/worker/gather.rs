@@ -79,7 +79,8 @@ pub struct Gather {
     pages: Vec<Arc<Page>>,
     /// Connections to flush, each once.
     touched: Vec<u32>,
-    /// Frames that the worker itself has written: pongs, closes, HTTP responses.
+    /// What lies in no ring: pongs, closes and HTTP responses of the worker's own, compressed frames,
+    /// and what apps have sent that this worker calls.
     pub scratch: Vec<u8>,
 }
 

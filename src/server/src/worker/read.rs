@@ -23,7 +23,8 @@ use crate::www::Page;
 const SCRATCH_PER_TURN: usize = 4 * 1024 * 1024;
 
 /// Nor is anybody once so many bytes have been inflated, which many small frames of many peers can
-/// stand for, or have been compressed for single peers: the turn would take seconds, in which nothing is sent and no deadline met.
+/// stand for, or have been compressed for single peers: the turn would take seconds, in which nothing
+/// is sent and no deadline met.
 const INFLATED_PER_TURN: usize = 16 * 1024 * 1024;
 
 /// Why a peer is not read.
@@ -136,7 +137,8 @@ impl<N: Net> Worker<N> {
         (!may_be_read).then_some(Hindrance::Backlog)
     }
 
-    /// Whether so much has been answered, inflated or compressed in this turn that nobody is read any more.
+    /// Whether so much has been answered, inflated or compressed in this turn that nobody is read
+    /// any more.
     pub(super) fn has_read_much(&self) -> bool {
         self.gather.scratch.len() > SCRATCH_PER_TURN
             || self.inflater.made + self.pressed > INFLATED_PER_TURN
