@@ -35,17 +35,19 @@ fn published_records_need_release_and_acquire() {
     fails_without(Site::Refresh, RACE, None, publish_and_refresh);
 }
 
-/// Three records through space for two: the third takes the place of the first.
-fn release_and_reserve() {
+/// Three records through space for two: the third takes the place of the first. `before` is done
+/// before each, and in the end `until`, until it is true.
+fn reuse(before: fn(&mut Producer), until: fn(&mut Producer) -> bool) {
     let (mut producer, mut consumer) = small_ring();
     thread::spawn(move || {
         for value in 1..=3 {
+            before(&mut producer);
             while try_push(&mut producer, value).is_err() {
                 thread::yield_now();
             }
             assert!(producer.publish());
         }
-        while !producer.is_drained() {
+        while !until(&mut producer) {
             thread::yield_now();
         }
     });
@@ -56,6 +58,10 @@ fn release_and_reserve() {
         assert_eq!(pop(&mut consumer), Some(expected));
         assert!(!consumer.release());
     }
+}
+
+fn release_and_reserve() {
+    reuse(|_| (), Producer::is_drained);
 }
 
 #[test]
@@ -72,26 +78,7 @@ fn reuse_of_space_needs_release_and_acquire() {
 /// As above, by a producer that gives memory back before each record. What was not released stays
 /// as it is, and nobody looks any more at what was.
 fn release_and_trim() {
-    let (mut producer, mut consumer) = small_ring();
-    thread::spawn(move || {
-        for value in 1..=3 {
-            producer.trim();
-            while try_push(&mut producer, value).is_err() {
-                thread::yield_now();
-            }
-            assert!(producer.publish());
-        }
-        while !producer.trim() {
-            thread::yield_now();
-        }
-    });
-    for expected in 1..=3 {
-        while !consumer.refresh() {
-            thread::yield_now();
-        }
-        assert_eq!(pop(&mut consumer), Some(expected));
-        assert!(!consumer.release());
-    }
+    reuse(|producer| _ = producer.trim(), Producer::trim);
 }
 
 #[test]

@@ -7,10 +7,12 @@ use std::io::{self, IoSlice, Read};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use ringsocket_proto::{Limits, Millis};
+use ringsocket_proto::{Limits, Millis, upgrade};
 
-use super::Policy;
+use super::addresses::Addresses;
 use super::net::{Accepted, Net, Ready, Token};
+use super::{Counters, Policy, Shared};
+use crate::site::{Entrance, Route, Site};
 
 /// What both ends know of a connection.
 #[derive(Default)]
@@ -117,5 +119,28 @@ pub(super) fn policy() -> Policy {
         max_connections: 50,
         receive_buffer: 1024,
         compression: None,
+    }
+}
+
+/// What one worker shares with itself: a site with one app, at `/`.
+pub(super) fn one_app(policy: Policy) -> Shared {
+    let endpoint = upgrade::Endpoint {
+        path: "/".to_owned(),
+        authority: None,
+        allowed_origins: Vec::new(),
+        subprotocols: Vec::new(),
+    };
+    let site = Site {
+        endpoints: vec![endpoint],
+        routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
+        entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
+        ..Site::default()
+    };
+    Shared {
+        site,
+        policy,
+        stopping: false.into(),
+        counters: vec![Counters::default()],
+        addresses: Addresses::new(50, None, None),
     }
 }

@@ -6,18 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ringsocket_proto::{Limits, upgrade};
+use ringsocket_proto::Limits;
 use ringsocket_ring::{Consumer, Producer, ring};
 
 use super::*;
 use crate::message::{Inbound, Outbound, PeerAddress};
-use crate::site::{Entrance, Route, Site};
 use crate::waker::Waker;
-use crate::worker::addresses::Addresses;
+use crate::worker::Policy;
 use crate::worker::net::Accepted;
-use crate::worker::testing::{Queue, Socket, policy};
+use crate::worker::testing::{Queue, Socket, one_app, policy};
 use crate::worker::to_app::ToApp;
-use crate::worker::{Counters, Policy, Shared};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -78,31 +76,18 @@ impl Bench {
         let protocol =
             Limits { message_size: size, frame_size: size, chain_size: size, ..policy().protocol };
         let policy = Policy { protocol, receive_buffer: size, ..policy() };
-        let endpoint = upgrade::Endpoint {
-            path: "/".to_owned(),
-            authority: None,
-            allowed_origins: Vec::new(),
-            subprotocols: Vec::new(),
-        };
-        let site = Site {
-            endpoints: vec![endpoint],
-            routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
-            entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
-            ..Site::default()
-        };
-        let shared = Shared {
-            site,
-            policy,
-            stopping: false.into(),
-            counters: vec![Counters::default()],
-            addresses: Addresses::new(50, None, None),
-        };
         let waker = || Arc::new(Waker::simulated(|| {}));
         let (to_app, inbound) = ring(64 * 1024).expect("a ring");
         let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
         let to_apps = vec![ToApp::new(to_app, size, waker(), Some(Box::new(Script(app))))];
-        let worker =
-            Worker::new(0, Queue::default(), Arc::new(shared), waker(), to_apps, vec![from_app]);
+        let worker = Worker::new(
+            0,
+            Queue::default(),
+            Arc::new(one_app(policy)),
+            waker(),
+            to_apps,
+            vec![from_app],
+        );
         Self { worker, inbound, outbound }
     }
 

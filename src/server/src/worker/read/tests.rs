@@ -5,19 +5,17 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use ringsocket_proto::Limits;
 use ringsocket_proto::deflate::{Deflater, Terms};
 use ringsocket_proto::frame::Opcode;
-use ringsocket_proto::{Limits, upgrade};
 use ringsocket_ring::ring;
 
 use super::*;
-use crate::site::{Entrance, Route, Site};
 use crate::waker::Waker;
-use crate::worker::addresses::Addresses;
+use crate::worker::Policy;
 use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
-use crate::worker::testing::{Queue, Socket, policy};
-use crate::worker::{Counters, Policy, Shared};
+use crate::worker::testing::{Queue, Socket, one_app, policy};
 
 const MIB: usize = 1 << 20;
 
@@ -46,30 +44,11 @@ fn worker() -> Worker<Queue> {
         compression: Some(Compression { terms, level: 1, min_size: 128, takeover_c: 0 }),
         ..policy()
     };
-    let endpoint = upgrade::Endpoint {
-        path: "/".to_owned(),
-        authority: None,
-        allowed_origins: Vec::new(),
-        subprotocols: Vec::new(),
-    };
-    let site = Site {
-        endpoints: vec![endpoint],
-        routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
-        entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
-        ..Site::default()
-    };
-    let shared = Shared {
-        site,
-        policy,
-        stopping: false.into(),
-        counters: vec![Counters::default()],
-        addresses: Addresses::new(50, None, None),
-    };
     let waker = || Arc::new(Waker::simulated(|| {}));
     let (to_app, _) = ring(64 * 1024).expect("a ring");
     let (_, from_app) = ring(64 * 1024).expect("a ring");
     let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker(), None)];
-    Worker::new(0, Queue::default(), Arc::new(shared), waker(), to_apps, vec![from_app])
+    Worker::new(0, Queue::default(), Arc::new(one_app(policy)), waker(), to_apps, vec![from_app])
 }
 
 fn connect(worker: &mut Worker<Queue>) -> Socket {
