@@ -34,6 +34,7 @@ fn a_flood_to_the_own_client_is_bounded_and_the_slow_one_is_closed_with_1013() {
     sys::set_receive_buffer(client.stream(), 65_536).unwrap();
     let before = process::resident(daemon.pid()).unwrap();
     client.text("flood 4000 50000").unwrap();
+    daemon.wait_log("closed with 1013"); // it could otherwise keep pace
     let code = loop {
         match client.receive().expect("a Close frame before the end") {
             Message::Binary(bytes) => assert_eq!(bytes.len(), 50_000),
