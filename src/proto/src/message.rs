@@ -169,16 +169,16 @@ impl Assembly {
     }
 
     /// Adds an unmasked piece of a frame's payload. `remaining` is how many bytes of the message
-    /// are still to come, if that is known. The buffer grows to twice its size at a time, so that
-    /// bytes are moved once on average, and never beyond what is announced: whoever announces much
-    /// and sends little costs little.
+    /// are still to come, if that is known. The buffer grows to twice what has arrived, so that bytes
+    /// are moved once on average, and never beyond what is announced: whoever announces much and
+    /// sends little costs little.
     fn push(&mut self, piece: &[u8], remaining: Option<usize>) -> Result<(), Violation> {
         if self.kind == Kind::Text && !self.is_compressed {
             self.utf8.push(piece).map_err(|NotUtf8| TEXT_NOT_UTF8)?;
         }
         let arrived = self.buffer.len() + piece.len();
         if arrived > self.buffer.capacity() {
-            let generous = arrived.max(self.buffer.capacity() * 2).max(FIRST_RESERVE);
+            let generous = (arrived * 2).max(FIRST_RESERVE);
             let target = remaining.map_or(generous, |remaining| generous.min(arrived + remaining));
             self.buffer.reserve_exact(target - self.buffer.len());
         }

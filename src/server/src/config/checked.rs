@@ -18,6 +18,9 @@ const MIB: usize = 1 << 20;
 const DEFAULT_FD_ALLOC_C: u64 = 4096;
 /// What is under way to an app is best still in a processor's cache when the app comes to it.
 const INBOUND_BLOCKS: usize = 4 * MIB;
+/// Bytes that a worker reads at once. A little more than a round number, so that several messages of
+/// a round size fit with their headers: one that comes in part is copied.
+const RECEIVE_BUFFER: usize = 260 << 10;
 /// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.
 const LONGEST_SENSIBLE_STOP: u64 = 80;
 
@@ -170,7 +173,7 @@ fn limits(
             budget,
         ),
         partial_budget: plain(raw.partial_budget, keys::PARTIAL_BUDGET, 4 * budget),
-        worker_rbuf_size: plain(raw.worker_rbuf_size, keys::WORKER_RBUF_SIZE, 256 << 10),
+        worker_rbuf_size: plain(raw.worker_rbuf_size, keys::WORKER_RBUF_SIZE, RECEIVE_BUFFER),
         epoll_buf_elem_c: plain(raw.epoll_buf_elem_c, keys::EPOLL_BUF_ELEM_C, 100),
         max_ws_frame_size: plain(raw.max_ws_frame_size, keys::MAX_WS_FRAME_SIZE, max_ws_msg_size),
         max_ws_fragment_c: plain(raw.max_ws_fragment_c, keys::MAX_WS_FRAGMENT_C, 1 << 17),

@@ -106,7 +106,7 @@ fn built_in_defaults_serve_the_folder() {
         inbound_block_budget: 4 << 20,
         outbound_block_budget: 64 << 20,
         partial_budget: 256 << 20,
-        worker_rbuf_size: 256 << 10,
+        worker_rbuf_size: 260 << 10,
         epoll_buf_elem_c: 100,
         max_ws_frame_size: 16_777_216,
         max_ws_fragment_c: 131_072,

@@ -4,16 +4,16 @@
 
 /// Smaller buffers come from a thread's own heap, larger ones from the system each time.
 #[cfg(target_env = "gnu")]
-const FROM_SYSTEM: libc::c_int = 4 << 20;
+const FROM_SYSTEM: libc::c_int = 8 << 20;
 
 /// A heap that has more than this free at its end gives that back when something large is freed.
-/// So this is what may stay of a burst, for each thread.
-#[cfg(target_env = "gnu")]
-const KEPT_AT_END: libc::c_int = 512 << 10;
+/// So this is what may stay of a burst, for each thread, until [`trim`]. With less, a thread whose
+/// buffers for large messages come and go would have the kernel clear their pages anew each time,
+/// which takes longer than to copy the messages.
+const KEPT_AT_END: usize = 4 << 20;
 
-/// Freeing this has glibc look at the end of the thread's heap (`FASTBIN_CONSOLIDATION_THRESHOLD` in
-/// its malloc.c).
-const LARGE: usize = 128 << 10;
+/// Freeing this, from the end of the thread's heap, makes what is free there more than may stay.
+const LARGE: usize = KEPT_AT_END + (64 << 10);
 
 /// Sets bounds, which glibc would otherwise raise with the buffers that it sees, to 64 MiB for each
 /// thread. For the start, once the tables are made that stay.
@@ -22,7 +22,7 @@ pub fn set_bounds() {
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_SYSTEM);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_AT_END);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_AT_END as libc::c_int);
     };
 }
 
@@ -36,5 +36,6 @@ pub fn trim() {
     unsafe {
         libc::malloc_trim(0)
     };
+    // Never touched, so that no page is needed for it.
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
