@@ -21,6 +21,7 @@ mod direct;
 mod farewell;
 mod flush;
 pub mod gather;
+pub mod loans;
 pub mod net;
 mod origin;
 pub mod peer;
@@ -52,6 +53,7 @@ use self::app_set::AppSet;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
+use self::loans::Lent;
 use self::net::{Net, Ready, Token};
 use self::peer::Peer;
 use self::press::{Compression, Press};
@@ -276,7 +278,7 @@ impl<N: Net> Worker<N> {
 
         self.deliver();
         self.stop_by_steps();
-        self.flush_gathered();
+        self.flush_gathered(Lent::default());
         self.release_rings();
         self.stop_by_steps();
         self.publish_all();

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::gather::Pieces;
 use crate::www::Page;
 
 /// Bytes that wait for a peer to take them, in order.
@@ -42,25 +43,25 @@ impl Backlog {
 
     /// Appends bytes that must go out: the rest of a frame whose first bytes are sent, or an HTTP
     /// response. No frame may wait already.
-    pub fn push_begun(&mut self, bytes: &[u8]) {
+    pub fn push_begun(&mut self, bytes: Pieces<'_>) {
         debug_assert!(self.frames.is_empty(), "what has begun comes before what waits");
         self.append(bytes);
         self.begun = self.bytes.len();
     }
 
     /// Appends one whole frame, or several that stand and fall together.
-    pub fn push(&mut self, frame: &[u8]) {
+    pub fn push(&mut self, frame: Pieces<'_>) {
         self.append(frame);
-        self.frames.push_back(frame.len() as u32);
+        self.frames.push_back(frame.total() as u32);
     }
 
-    fn append(&mut self, bytes: &[u8]) {
+    fn append(&mut self, bytes: Pieces<'_>) {
         if self.sent >= self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
             self.begun -= self.sent;
             self.sent = 0;
         }
-        self.bytes.extend_from_slice(bytes);
+        bytes.append_to(&mut self.bytes);
     }
 
     /// Appends the rest of a page from `sent` on; nothing can follow it.
@@ -114,8 +115,8 @@ mod tests {
     fn truncation_keeps_the_frame_that_has_begun() {
         for sent in 0..40 {
             let mut backlog = Backlog::default();
-            backlog.push_begun(&frame(5));
-            (0..3).for_each(|_| backlog.push(&frame(10)));
+            backlog.push_begun(Pieces::whole(&frame(5)));
+            (0..3).for_each(|_| backlog.push(Pieces([&frame(4), &frame(6)])));
             assert_eq!(backlog.waiting_len(), 30);
             backlog.advance(sent.min(backlog.own_len()));
             backlog.truncate();
@@ -134,7 +135,7 @@ mod tests {
         let (mut pushed, mut taken) = (Vec::new(), Vec::new());
         for len in 0..200usize {
             let frame = frame(len % 50);
-            backlog.push(&frame);
+            backlog.push(Pieces::whole(&frame));
             pushed.extend_from_slice(&frame);
             let count = (len * 7 % 60).min(backlog.own_len());
             taken.extend_from_slice(&backlog.front()[..count]);
@@ -148,7 +149,7 @@ mod tests {
     fn a_page_follows_its_head() {
         let page = Arc::new(Page { content_type: "text/plain", body: b"body".to_vec() });
         let mut backlog = Backlog::default();
-        backlog.push_begun(b"head");
+        backlog.push_begun(Pieces::whole(b"head"));
         backlog.push_page(page, 1);
         assert_eq!(backlog.front(), b"head");
         backlog.advance(4);

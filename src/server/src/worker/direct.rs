@@ -6,10 +6,13 @@
 //! overtakes nothing.
 //! Not for: what the app's side does meanwhile (`host::post`).
 
+use std::borrow::Cow;
+
 use ringsocket_proto::{CloseCode, Kind, Payload};
 
 use super::deliver::Reach;
 use super::gather::Source;
+use super::loans::{LEND_MIN, Lent, Loans};
 use super::net::Net;
 use super::to_app::Congested;
 use super::{Life, Worker};
@@ -28,30 +31,53 @@ const FLOOD_LINKS: usize = 256 * 1024;
 
 impl<N: Net> Worker<N> {
     /// Hands a message to its app: by a call, if its thread sleeps, and otherwise through the ring.
+    /// If the app sends it on, it may be lent.
     pub(super) fn hand_message<'a>(
         &mut self,
         app: u16,
         client: ClientId,
         kind: Kind,
         payload: Payload<'a>,
+        loans: &mut Loans<'a>,
     ) -> Result<(), Congested<Payload<'a>>> {
         let app = usize::from(app);
         let is_text = kind == Kind::Text;
         let is_in_session = if self.to_apps[app].is_in_session() {
-            self.catch_up(app)
+            self.catch_up(app, loans)
         } else {
-            self.begin_session(app)
+            self.begin_session(app, loans)
         };
         if !is_in_session {
             return self.to_apps[app].push_message(client, is_text, payload);
         }
-        let read = |deputy: &mut dyn Deputy, sink: &mut dyn Sink| {
+        let (is_on, lends) = self.with_deputy(app, loans, &payload, |deputy, sink| {
             deputy.read(client, is_text, &payload, sink)
-        };
-        if !self.with_deputy(app, read) {
+        });
+        if !is_on {
             self.end_session(app);
         }
+        if lends {
+            self.keep_lent(payload, loans);
+        }
         Ok(())
+    }
+
+    /// Keeps a payload that was lent during a callback which has returned.
+    #[cold]
+    fn keep_lent<'a>(&mut self, payload: Payload<'a>, loans: &mut Loans<'a>) {
+        loans.push(match payload {
+            Payload::Borrowed(bytes) | Payload::Inflated(bytes) => Cow::Borrowed(bytes),
+            Payload::Owned(buffer) => Cow::Owned(buffer),
+        });
+        if loans.owned() > FLUSH_AT {
+            self.flush_loans(loans);
+        }
+    }
+
+    /// Writes what has been gathered, after which nothing is lent any more.
+    pub(super) fn flush_loans(&mut self, loans: &mut Loans<'_>) {
+        self.flush_gathered(loans.with(&[]));
+        loans.clear();
     }
 
     /// Writes what has been gathered in a session, if it has become much. To be called between two
@@ -59,7 +85,7 @@ impl<N: Net> Worker<N> {
     #[inline]
     pub(super) fn flush_early(&mut self) {
         if self.gather.scratch.len() > FLUSH_AT {
-            self.flush_gathered();
+            self.flush_gathered(Lent::default());
         }
     }
 
@@ -68,18 +94,20 @@ impl<N: Net> Worker<N> {
     pub(super) fn publish(&mut self, app: usize) {
         let to_app = &mut self.to_apps[app];
         if to_app.is_in_session() {
-            self.catch_up(app);
+            self.catch_up(app, &mut Loans::default());
             self.end_session(app);
         } else if to_app.is_left() && self.life != Life::Serving {
             to_app.decline();
-        } else if (to_app.is_left() || to_app.has_unpublished()) && self.begin_session(app) {
+        } else if (to_app.is_left() || to_app.has_unpublished())
+            && self.begin_session(app, &mut Loans::default())
+        {
             self.end_session(app);
         }
         self.to_apps[app].publish();
     }
 
     /// Takes the app's run right, if it is to be had. True if the app can be called.
-    fn begin_session(&mut self, app: usize) -> bool {
+    fn begin_session(&mut self, app: usize, loans: &mut Loans<'_>) -> bool {
         // Where a turn's share of the ring has been gathered already, the rest is for the next turn.
         if self.life != Life::Serving
             || self.mail.contains(app)
@@ -98,17 +126,17 @@ impl<N: Net> Worker<N> {
         // So does what its thread has not read, which may be there although it was published in an
         // earlier turn: the thread may have left the app, but not looked for the last time.
         let _ = self.to_apps[app].publish_for_session();
-        self.read_ring(app)
+        self.read_ring(app, loans)
     }
 
     /// Calls the app for what this worker has put into its ring in this session. False if the session
     /// is over.
-    fn catch_up(&mut self, app: usize) -> bool {
-        !self.to_apps[app].publish_for_session() || self.read_ring(app)
+    fn catch_up(&mut self, app: usize, loans: &mut Loans<'_>) -> bool {
+        !self.to_apps[app].publish_for_session() || self.read_ring(app, loans)
     }
 
-    fn read_ring(&mut self, app: usize) -> bool {
-        let is_on = self.with_deputy(app, |deputy, sink| deputy.catch_up(sink));
+    fn read_ring(&mut self, app: usize, loans: &mut Loans<'_>) -> bool {
+        let (is_on, _) = self.with_deputy(app, loans, &[], |deputy, sink| deputy.catch_up(sink));
         if !is_on {
             self.end_session(app);
         }
@@ -119,35 +147,65 @@ impl<N: Net> Worker<N> {
         self.to_apps[app].end_session();
     }
 
-    /// Lends the app's deputy and this worker, as the sink, to `call`.
+    /// Has `call` use the app's deputy with this worker as the sink. Also says whether `payload` has
+    /// been lent by then.
     #[inline]
     fn with_deputy(
         &mut self,
         app: usize,
+        loans: &mut Loans<'_>,
+        payload: &[u8],
         call: impl FnOnce(&mut dyn Deputy, &mut dyn Sink) -> bool,
-    ) -> bool {
-        let Some(mut deputy) = self.to_apps[app].deputy.take() else { return false };
-        let is_on = call(&mut *deputy, &mut Direct { worker: self, app });
+    ) -> (bool, bool) {
+        let Some(mut deputy) = self.to_apps[app].deputy.take() else { return (false, false) };
+        let mut sink = Direct { worker: self, app, loans, payload, lends: false };
+        let is_on = call(&mut *deputy, &mut sink);
+        let lends = sink.lends;
         self.to_apps[app].deputy = Some(deputy);
-        is_on
+        (is_on, lends)
     }
 }
 
 /// A worker as the app sees it that it calls.
-struct Direct<'w, N: Net> {
+struct Direct<'w, 'b, N: Net> {
     worker: &'w mut Worker<N>,
     /// Number of the app.
     app: usize,
+    /// What earlier callbacks have sent on.
+    loans: &'w mut Loans<'b>,
+    /// What this callback gets.
+    payload: &'w [u8],
+    /// This is lent, too.
+    lends: bool,
 }
 
-impl<N: Net> Sink for Direct<'_, N> {
+impl<N: Net> Direct<'_, '_, N> {
+    /// Puts a frame where it stays until the next flush.
+    #[inline]
+    fn place(&mut self, header: &[u8], payload: &[u8]) -> Source {
+        let scratch = &mut self.worker.gather.scratch;
+        let start = scratch.len() as u32;
+        scratch.extend_from_slice(header);
+        if payload.len() >= LEND_MIN && std::ptr::eq(payload, self.payload) {
+            self.lends = true;
+            let (header_len, index) = (header.len() as u8, self.loans.len() as u32);
+            return Source::Lent { start, header_len, index };
+        }
+        scratch.extend_from_slice(payload);
+        Source::Scratch { start, len: scratch.len() as u32 - start }
+    }
+
+    fn flush(&mut self) {
+        self.worker.flush_gathered(self.loans.with(self.payload));
+        self.loans.clear();
+        self.lends = false;
+    }
+}
+
+impl<N: Net> Sink for Direct<'_, '_, N> {
     fn send(&mut self, header: &[u8], payload: &[u8], scope: Scope, ids: &[ClientId]) {
-        let Self { worker, app } = self;
-        let start = worker.gather.scratch.len();
-        worker.gather.scratch.extend_from_slice(header);
-        worker.gather.scratch.extend_from_slice(payload);
-        let len = worker.gather.scratch.len() - start;
-        let source = Source::Scratch { start: start as u32, len: len as u32 };
+        let source = self.place(header, payload);
+        let Self { worker, app, .. } = self;
         let mut load = worker.press.as_mut().and_then(|press| press.load(header, payload, source));
         let mut reach = Reach {
             peers: &mut worker.peers,
@@ -171,7 +229,7 @@ impl<N: Net> Sink for Direct<'_, N> {
             worker.pressed += std::mem::take(&mut press.strained);
         }
         if worker.gather.scratch.len() > FLOOD_AT || worker.gather.link_c() > FLOOD_LINKS {
-            worker.flush_gathered();
+            self.flush();
         }
     }
 
@@ -188,7 +246,7 @@ impl<N: Net> Sink for Direct<'_, N> {
 
     fn meanwhile(&mut self) {
         self.worker.deliver();
-        self.worker.flush_gathered();
+        self.flush();
         self.worker.release_rings();
     }
 }

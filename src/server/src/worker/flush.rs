@@ -4,9 +4,9 @@
 use std::io::{self, IoSlice};
 
 use ringsocket_proto::{CloseCode, Phase};
-use ringsocket_ring::Consumer;
 
-use super::gather::{Chain, Gather, Source};
+use super::gather::{Chain, Gather, Pieces, Source, Stores};
+use super::loans::Lent;
 use super::net::Net;
 use super::peer::Stage;
 use super::{Worker, count};
@@ -24,73 +24,80 @@ const PARTS: usize = 32;
 
 impl<N: Net> Worker<N> {
     /// Writes to every connection that has something gathered, and finishes those that are over.
-    pub(super) fn flush_gathered(&mut self) {
+    /// Nothing is lent any more then.
+    pub(super) fn flush_gathered(&mut self, lent: Lent<'_>) {
         let touched = self.gather.take_touched();
         for &slot in &touched {
-            self.flush(slot);
+            self.flush(slot, lent);
         }
         self.gather.clear(touched);
     }
 
-    fn flush(&mut self, slot: u32) {
+    fn flush(&mut self, slot: u32, lent: Lent<'_>) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let chain = std::mem::take(&mut peer.chain);
         if peer.socket.is_none() {
             return;
         }
-        match self.write(slot, chain) {
+        match self.write(slot, chain, lent) {
             Ok(()) => self.after_write(slot),
             Err(error) => self.lose(slot, &error),
         }
     }
 
     /// Sends what waits already, then what has been gathered, as far as the kernel takes it.
-    fn write(&mut self, slot: u32, chain: Chain) -> io::Result<()> {
+    fn write(&mut self, slot: u32, chain: Chain, lent: Lent<'_>) -> io::Result<()> {
         self.send_backlog(slot)?;
-        let sent = self.send_chain(slot, chain)?;
-        if !self.keep(slot, chain, sent) {
-            self.give_up_on_slow(slot, chain);
+        let Some(sent) = self.send_chain(slot, chain, lent)? else { return Ok(()) };
+        if !self.keep(slot, chain, sent, lent) {
+            self.give_up_on_slow(slot, chain, lent);
             self.send_backlog(slot)?;
         }
         Ok(())
     }
 
-    /// Sends what has been gathered, unless something waits already. Says how many bytes went out.
-    fn send_chain(&mut self, slot: u32, chain: Chain) -> io::Result<usize> {
-        let Some(peer) = self.peers.get_mut(slot) else { return Ok(0) };
-        let Some(socket) = &peer.socket else { return Ok(0) };
-        if chain.is_empty() || peer.has_backlog() {
-            return Ok(0);
+    /// Sends what has been gathered, unless something waits already. Says how many bytes went out,
+    /// if not all did.
+    fn send_chain(&mut self, slot: u32, chain: Chain, lent: Lent<'_>) -> io::Result<Option<usize>> {
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(None) };
+        let Some(socket) = &peer.socket else { return Ok(None) };
+        if chain.is_empty() {
+            return Ok(None);
+        }
+        if peer.has_backlog() {
+            return Ok(Some(0));
         }
         let mut outlet = Outlet {
             gather: &self.gather,
-            rings: &self.from_apps,
+            stores: Stores { rings: &self.from_apps, lent },
             buffer: &mut self.send_buffer,
             sent: 0,
         };
         let mut write = |parts: &[IoSlice<'_>]| self.net.send(socket, parts);
-        peer.flags.writable = outlet.send(chain, &mut write)?;
-        Ok(outlet.sent)
+        let is_all = outlet.send(chain, &mut write)?;
+        peer.flags.writable = is_all;
+        Ok((!is_all).then_some(outlet.sent))
     }
 
     /// Puts what has been gathered, less the first `sent` bytes, into the peer's backlog. False if
     /// that would be too much; some of it is not kept then.
-    fn keep(&mut self, slot: u32, chain: Chain, mut sent: usize) -> bool {
+    fn keep(&mut self, slot: u32, chain: Chain, mut sent: usize, lent: Lent<'_>) -> bool {
         let Some(peer) = self.peers.get_mut(slot) else { return true };
         let limit = self.shared.policy.max_backpressure;
         let is_http = matches!(peer.stage, Stage::Stranger | Stage::Announced);
+        let stores = Stores { rings: &self.from_apps, lent };
         for source in self.gather.sources(chain) {
-            let bytes = self.gather.bytes(source, &self.from_apps);
-            if sent >= bytes.len() {
-                sent -= bytes.len();
+            let bytes = self.gather.bytes(source, stores);
+            if sent >= bytes.total() {
+                sent -= bytes.total();
                 continue;
             }
             let backlog = &mut peer.under_way.get_or_insert_default().backlog;
             if let Some(page) = self.gather.page(source) {
                 backlog.push_page(page, sent);
             } else if sent > 0 || is_http {
-                backlog.push_begun(&bytes[sent..]);
-            } else if backlog.waiting_len() == 0 || backlog.waiting_len() + bytes.len() <= limit {
+                backlog.push_begun(bytes.skip(sent));
+            } else if backlog.waiting_len() == 0 || backlog.waiting_len() + bytes.total() <= limit {
                 backlog.push(bytes);
             } else {
                 return false;
@@ -126,7 +133,7 @@ impl<N: Net> Worker<N> {
 
     /// The peer takes too little: what has not begun to go out is dropped for a Close frame. If one
     /// was gathered anyway, it is the last of the chain, as nothing follows a Close.
-    fn give_up_on_slow(&mut self, slot: u32, chain: Chain) {
+    fn give_up_on_slow(&mut self, slot: u32, chain: Chain, lent: Lent<'_>) {
         count(&self.counters().too_slow);
         let limit = self.shared.policy.max_backpressure;
         let client = self.client_id(slot).to_u64();
@@ -142,12 +149,13 @@ impl<N: Net> Worker<N> {
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "you read too slowly");
         if !peer.connection.close(code, reason, self.now, &mut close) {
             if let Some(last) = self.gather.sources(chain).last() {
-                close.extend_from_slice(self.gather.bytes(last, &self.from_apps));
+                let stores = Stores { rings: &self.from_apps, lent };
+                self.gather.bytes(last, stores).append_to(&mut close);
             }
         }
         let backlog = &mut peer.under_way().backlog;
         backlog.truncate();
-        backlog.push(&close);
+        backlog.push(Pieces::whole(&close));
         self.tell_gone(slot, code.get(), reason);
         self.remind(slot);
     }
@@ -188,7 +196,7 @@ fn taken(result: io::Result<usize>) -> io::Result<usize> {
 /// Sends one chain in as few calls as pay.
 struct Outlet<'a> {
     gather: &'a Gather,
-    rings: &'a [Consumer],
+    stores: Stores<'a>,
     buffer: &'a mut Vec<u8>,
     /// Bytes of the chain that have gone out.
     sent: usize,
@@ -202,10 +210,16 @@ impl Outlet<'_> {
         let mut sources = self.gather.sources(chain);
         let (Some(first), second) = (sources.next(), sources.next()) else { return Ok(true) };
         if second.is_none() {
-            let bytes = self.gather.bytes(first, self.rings);
-            return self.offer(&[IoSlice::new(bytes)], bytes.len(), write);
+            let bytes = self.gather.bytes(first, self.stores);
+            let parts = bytes.0.map(IoSlice::new);
+            let parts = match bytes.0 {
+                [_, []] => &parts[..1],
+                [[], _] => &parts[1..],
+                _ => &parts[..],
+            };
+            return self.offer(parts, bytes.total(), write);
         }
-        let len = |source: Source| self.gather.bytes(source, self.rings).len();
+        let len = |source: Source| self.gather.bytes(source, self.stores).total();
         let (count, total) = self
             .gather
             .sources(chain)
@@ -223,15 +237,15 @@ impl Outlet<'_> {
         buffer.clear();
         let mut result = Ok(true);
         for source in self.gather.sources(chain) {
-            let bytes = self.gather.bytes(source, self.rings);
-            if !buffer.is_empty() && buffer.len() + bytes.len() > COPY_MAX {
+            let bytes = self.gather.bytes(source, self.stores);
+            if !buffer.is_empty() && buffer.len() + bytes.total() > COPY_MAX {
                 result = self.offer(&[IoSlice::new(&buffer)], buffer.len(), write);
                 buffer.clear();
                 if !matches!(result, Ok(true)) {
                     break;
                 }
             }
-            buffer.extend_from_slice(bytes);
+            bytes.append_to(&mut buffer);
         }
         if !buffer.is_empty() {
             result = self.offer(&[IoSlice::new(&buffer)], buffer.len(), write);
@@ -247,11 +261,15 @@ impl Outlet<'_> {
         while sources.peek().is_some() {
             let mut parts = [IoSlice::new(&[]); PARTS];
             let (mut part_c, mut total) = (0, 0);
-            for (part, source) in parts.iter_mut().zip(&mut sources) {
-                let bytes = self.gather.bytes(source, self.rings);
-                *part = IoSlice::new(bytes);
-                part_c += 1;
-                total += bytes.len();
+            while part_c + 2 <= PARTS {
+                let Some(source) = sources.next() else { break };
+                for piece in self.gather.bytes(source, self.stores).0 {
+                    if !piece.is_empty() {
+                        parts[part_c] = IoSlice::new(piece);
+                        part_c += 1;
+                        total += piece.len();
+                    }
+                }
             }
             if !self.offer(&parts[..part_c], total, write)? {
                 return Ok(false);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ringsocket_ring::{Consumer, Position};
 
+use super::loans::Lent;
 use crate::www::Page;
 
 const NONE: u32 = u32::MAX;
@@ -62,8 +63,61 @@ pub enum Source {
         /// Number of bytes.
         len: u32,
     },
+    /// A header in the scratch buffer, and a payload that is lent.
+    Lent {
+        /// Offset of the header.
+        start: u32,
+        /// Its length.
+        header_len: u8,
+        /// Number of the payload.
+        index: u32,
+    },
     /// The page with this index; only ever the last of its chain.
     Page(u32),
+}
+
+/// What the bytes of sources lie in, beside those that the gathering has itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores<'a> {
+    /// The apps' outbound rings.
+    pub rings: &'a [Consumer],
+    /// The payloads that are lent.
+    pub lent: Lent<'a>,
+}
+
+/// The bytes of a source: a header and what follows it, or all in one piece and nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pieces<'a>(pub [&'a [u8]; 2]);
+
+impl<'a> Pieces<'a> {
+    /// All in one piece.
+    #[inline]
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self([bytes, &[]])
+    }
+
+    /// How many bytes they are.
+    #[inline]
+    pub fn total(self) -> usize {
+        self.0[0].len() + self.0[1].len()
+    }
+
+    /// Without the first `count` bytes.
+    pub fn skip(self, count: usize) -> Self {
+        let [first, second] = self.0;
+        let cut = count.min(first.len());
+        Self([&first[cut..], &second[count - cut..]])
+    }
+
+    /// Appends the bytes to `out`.
+    #[inline]
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        let [first, second] = self.0;
+        out.extend_from_slice(first);
+        if !second.is_empty() {
+            out.extend_from_slice(second);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -175,24 +229,30 @@ impl Gather {
 
     /// The bytes of a source.
     #[inline]
-    pub fn bytes<'a>(&'a self, source: Source, rings: &'a [Consumer]) -> &'a [u8] {
-        match source {
+    pub fn bytes<'a>(&'a self, source: Source, stores: Stores<'a>) -> Pieces<'a> {
+        Pieces(match source {
             Source::Record { app, start, position } => {
-                let record = rings[app as usize].at(position);
-                record.block.unwrap_or_else(|| &record.inline[start as usize..])
+                let record = stores.rings[app as usize].at(position);
+                [&record.inline[start as usize..], record.block.unwrap_or_default()]
             }
-            Source::Scratch { start, len } => {
-                &self.scratch[start as usize..start as usize + len as usize]
+            Source::Scratch { start, len } => [self.in_scratch(start, len), &[]],
+            Source::Lent { start, header_len, index } => {
+                [self.in_scratch(start, header_len.into()), stores.lent.payload(index)]
             }
-            Source::Page(index) => &self.pages[index as usize].body,
-        }
+            Source::Page(index) => [&self.pages[index as usize].body, &[]],
+        })
+    }
+
+    #[inline]
+    fn in_scratch(&self, start: u32, len: u32) -> &[u8] {
+        &self.scratch[start as usize..start as usize + len as usize]
     }
 
     /// The page of a [`Source::Page`].
     pub fn page(&self, source: Source) -> Option<Arc<Page>> {
         match source {
             Source::Page(index) => self.pages.get(index as usize).cloned(),
-            Source::Record { .. } | Source::Scratch { .. } => None,
+            _ => None,
         }
     }
 
@@ -235,8 +295,11 @@ mod tests {
         assert_eq!(touched, [0, 1]);
         assert!(chains[2].is_empty());
         for (slot, chain) in chains.iter().enumerate().take(2) {
-            let bytes: Vec<_> =
-                gather.sources(*chain).map(|source| gather.bytes(source, &[]).to_vec()).collect();
+            let stores = Stores { rings: &[], lent: Lent::default() };
+            let bytes: Vec<_> = gather
+                .sources(*chain)
+                .map(|source| gather.bytes(source, stores).0.concat())
+                .collect();
             assert_eq!(bytes, (0..4).map(|round| vec![slot as u8, round]).collect::<Vec<_>>());
         }
         gather.clear(touched);

@@ -8,6 +8,7 @@ use ringsocket_proto::{CloseCode, Event, Input, Kind, Payload, Phase};
 
 use super::addresses::TooMany;
 use super::allowance::{self, Excess};
+use super::loans::Loans;
 use super::net::{Net, Token};
 use super::peer::Owed;
 use super::request::Desk;
@@ -175,12 +176,15 @@ impl<N: Net> Worker<N> {
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
     pub(super) fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
         let was_at_ease = self.is_at_ease(slot);
-        let (mut read, mut scratch_start) = (0, self.gather.scratch.len());
+        let mut loans = Loans::default();
+        let (mut unread, mut scratch_start) = (bytes, self.gather.scratch.len());
         let end = loop {
-            let mut input = Input::new(&mut bytes[read..]);
+            let mut input = Input::new(&mut *unread);
             let before = input.len();
             let step = self.digest_one(slot, &mut input);
-            read += before - input.len();
+            let count = before - input.len();
+            let (read, rest) = std::mem::take(&mut unread).split_at_mut(count);
+            unread = rest;
             match step {
                 Step::Next => {}
                 Step::NeedMore => break None,
@@ -188,10 +192,10 @@ impl<N: Net> Worker<N> {
                     // What the app answers comes behind the answers of our own.
                     self.gather_scratch(slot, scratch_start);
                     let payload = match place {
-                        Place::Read(len) => Payload::Borrowed(&bytes[read - len..read]),
+                        Place::Read(len) => Payload::Borrowed(&read[count - len..]),
                         Place::Own(buffer) => Payload::Owned(buffer),
                     };
-                    let dealt = self.deal(slot, kind, payload);
+                    let dealt = self.deal(slot, kind, payload, &mut loans);
                     // In any case: the app may have been called, and have sent to others.
                     scratch_start = self.gather.scratch.len();
                     if let Err(owed) = dealt {
@@ -207,14 +211,13 @@ impl<N: Net> Worker<N> {
         ) {
             self.date_response(scratch_start);
         }
-        let rest = &bytes[read..];
         self.gather_scratch(slot, scratch_start);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         match end {
             Some(Step::Owe(owed)) => {
                 let under_way = peer.under_way();
                 under_way.owed = Some(owed);
-                under_way.stash = rest.to_vec();
+                under_way.stash = unread.to_vec();
                 self.wait_for_app(slot);
             }
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
@@ -246,6 +249,9 @@ impl<N: Net> Worker<N> {
         if !(was_at_ease && self.is_at_ease(slot)) {
             self.remind(slot);
         }
+        if !loans.is_empty() {
+            self.flush_loans(&mut loans);
+        }
     }
 
     /// Appends what has been written to the scratch buffer since it was `start` bytes long to what
@@ -261,11 +267,17 @@ impl<N: Net> Worker<N> {
 
     /// Hands a message of the peer to its app. If there is no room, it comes back.
     #[inline]
-    fn deal(&mut self, slot: u32, kind: Kind, payload: Payload<'_>) -> Result<(), Owed> {
+    fn deal<'b>(
+        &mut self,
+        slot: u32,
+        kind: Kind,
+        payload: Payload<'b>,
+        loans: &mut Loans<'b>,
+    ) -> Result<(), Owed> {
         let client = self.client_id(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
         let app = peer.app;
-        let result = self.hand_message(app, client, kind, payload);
+        let result = self.hand_message(app, client, kind, payload, loans);
         result.map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec()))
     }
 

@@ -34,7 +34,7 @@ impl<F> std::fmt::Debug for Script<F> {
 enum Call<'a> {
     Take,
     CatchUp(&'a mut dyn Sink),
-    Read(ClientId, &'a mut dyn Sink),
+    Read(ClientId, &'a [u8], &'a mut dyn Sink),
 }
 
 impl<F: FnMut(Call<'_>) -> bool + Send> Deputy for Script<F> {
@@ -56,8 +56,8 @@ impl<F: FnMut(Call<'_>) -> bool + Send> Deputy for Script<F> {
         (self.0)(Call::CatchUp(sink))
     }
 
-    fn read(&mut self, client: ClientId, _: bool, _: &[u8], sink: &mut dyn Sink) -> bool {
-        (self.0)(Call::Read(client, sink))
+    fn read(&mut self, client: ClientId, _: bool, payload: &[u8], sink: &mut dyn Sink) -> bool {
+        (self.0)(Call::Read(client, payload, sink))
     }
 
     fn give_back(&mut self) {}
@@ -75,7 +75,8 @@ impl Bench {
         let size = 64 * 1024;
         let protocol =
             Limits { message_size: size, frame_size: size, chain_size: size, ..policy().protocol };
-        let policy = Policy { protocol, receive_buffer: size, ..policy() };
+        let policy =
+            Policy { protocol, receive_buffer: size, partial_budget: 2 * size, ..policy() };
         let waker = || Arc::new(Waker::simulated(|| {}));
         let (to_app, inbound) = ring(64 * 1024).expect("a ring");
         let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
@@ -211,7 +212,7 @@ fn a_full_ring_of_an_app_that_sleeps_is_not_gathered_in_one_turn() {
 #[test]
 fn many_small_answers_to_one_who_reads_nothing_are_no_single_message() {
     let mut bench = Bench::new(|call| {
-        if let Call::Read(client, sink) = call {
+        if let Call::Read(client, _, sink) = call {
             (0..1000).for_each(|_| sink.send(&[0x82, 100], &[0; 100], Scope::Listed, &[client]));
         }
         true
@@ -238,4 +239,68 @@ fn no_sleep_is_taken_on_records_that_were_looked_at_in_the_last_step() {
     assert_eq!(bench.worker.net.waited, Some(Duration::ZERO));
     bench.turn();
     assert!(bench.outbound.is_drained(), "released");
+}
+
+/// A payload whose bytes tell where they belong.
+fn pattern(number: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|at| (number * 31 + at * 7 + at / 251) as u8).collect()
+}
+
+/// Two fragments of a message, or all of it in one frame.
+fn masked(payload: &[u8], is_whole: bool) -> Vec<u8> {
+    let cut = if is_whole { payload.len() } else { payload.len() / 3 };
+    let parts = [(BINARY, &payload[..cut]), (0, &payload[cut..])];
+    let parts = parts.iter().take(if is_whole { 1 } else { 2 }).enumerate();
+    let frames = parts.map(|(index, &(opcode, part))| {
+        let mut frame = frame(opcode, part.len() as u16);
+        let start = frame.len() - part.len();
+        frame[start..].copy_from_slice(part);
+        if index == 0 && !is_whole {
+            frame[0] &= 0x7f;
+        }
+        frame
+    });
+    frames.collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn payloads_that_are_sent_on_arrive_unchanged_whatever_is_written_in_between() {
+    let other_id = Arc::new(AtomicU64::new(0));
+    let id = Arc::clone(&other_id);
+    let mut bench = Bench::new(move |call| {
+        if let Call::Read(client, payload, sink) = call {
+            let other = ClientId::from_u64(id.load(Ordering::Relaxed));
+            let header = [&[0x82, 126][..], &(payload.len() as u16).to_be_bytes()].concat();
+            sink.send(&header, payload, Scope::Listed, &[client]);
+            if payload[0] % 3 == 0 {
+                // So much that it is written before the callback returns.
+                (0..90).for_each(|_| sink.send(b"", &[7; 50_000], Scope::Listed, &[other]));
+                sink.send(&header, payload, Scope::All, &[]);
+            }
+        }
+        true
+    });
+    let (socket, other) = (bench.connect(0), bench.connect(1));
+    other_id.store(bench.worker.client_id(1).to_u64(), Ordering::Relaxed);
+    let (mut echoes, mut floods) = (Vec::new(), 0);
+    for number in 0..40 {
+        let lens = [100, LEND_MIN - 1, LEND_MIN, 20_000, 60_000];
+        let payload = pattern(number, lens[number * 3 % 5]);
+        let times = if payload[0] % 3 == 0 { 2 } else { 1 };
+        floods += times - 1;
+        for _ in 0..times {
+            echoes.extend([&[0x82, 126][..], &(payload.len() as u16).to_be_bytes()].concat());
+            echoes.extend(&payload);
+        }
+        echoes.extend(PONG);
+        socket.came.borrow_mut().extend(masked(&payload, number % 4 != 0));
+        socket.came.borrow_mut().extend(frame(PING, 0));
+    }
+    while !socket.came.borrow().is_empty() {
+        bench.turn();
+    }
+    assert!(*socket.sent.borrow() == echoes);
+    assert!(floods > 3);
+    let own = other.sent.borrow().iter().filter(|byte| **byte == 7).count();
+    assert!(own >= floods * 90 * 50_000, "{own} bytes of {floods} floods");
 }
