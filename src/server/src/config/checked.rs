@@ -16,8 +16,9 @@ use crate::log::Level;
 pub(super) const MAX_FRAME_HEADER: usize = 14;
 const MIB: usize = 1 << 20;
 const DEFAULT_FD_ALLOC_C: u64 = 4096;
-/// What is under way to an app is best still in a processor's cache when the app comes to it.
-const INBOUND_BLOCKS: usize = 4 * MIB;
+/// What is under way to an app should still be in a processor's second-level cache when the app comes
+/// to it, and when its answers go out.
+const INBOUND_BLOCKS: usize = MIB;
 /// Bytes that a worker reads at once. A little more than a round number, so that several messages of
 /// a round size fit with their headers: one that comes in part is copied.
 const RECEIVE_BUFFER: usize = 260 << 10;

@@ -103,7 +103,7 @@ fn built_in_defaults_serve_the_folder() {
         fd_alloc_c: 4096,
         inbound_ring_buf_size: 1 << 20,
         outbound_ring_buf_size: 1 << 20,
-        inbound_block_budget: 4 << 20,
+        inbound_block_budget: 1 << 20,
         outbound_block_budget: 64 << 20,
         partial_budget: 256 << 20,
         worker_rbuf_size: 260 << 10,
@@ -402,7 +402,7 @@ fn workers_are_the_cores_that_no_app_takes() {
 fn defaults_follow_a_large_message() {
     let limits = accepted(&format!("{{ {ECHO}, \"max_ws_msg_size\": 1073741824 }}")).limits;
     assert_eq!(limits.max_ws_frame_chain_size, 1_181_116_006);
-    assert_eq!(limits.inbound_block_budget, 4 << 20, "one has room alone");
+    assert_eq!(limits.inbound_block_budget, 1 << 20, "one has room alone");
     assert_eq!(limits.outbound_block_budget, 1_073_741_824);
     let limits = accepted(&format!("{{ {ECHO}, \"max_ws_msg_size\": 1 }}")).limits;
     assert_eq!(limits.max_ws_frame_chain_size, 1025);

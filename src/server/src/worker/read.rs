@@ -130,7 +130,9 @@ impl<N: Net> Worker<N> {
         if matches!(self.life, Life::Draining { .. }) && peer.has_app() {
             return Some(Hindrance::Stop);
         }
-        let is_congested = |app: u16| self.to_apps[usize::from(app)].is_congested();
+        let receive = self.receive_buffer.len();
+        let mut is_congested =
+            |app: u16| self.to_apps[usize::from(app)].is_nearly_congested(receive);
         if peer.is_in_debt() || peer.has_app() && is_congested(peer.app) {
             return Some(Hindrance::App);
         }

@@ -151,6 +151,20 @@ impl ToApp {
         self.congestion.is_some()
     }
 
+    /// Whether they have to wait because one more receive of so many bytes may bring more than there
+    /// is memory for: what has no room must be copied once more, to be kept.
+    #[inline]
+    pub fn is_nearly_congested(&mut self, receive: usize) -> bool {
+        if self.congestion.is_none() && self.blocks.in_use() > 0 {
+            self.ring.reclaim(&mut self.blocks);
+            let in_use = self.blocks.in_use();
+            if in_use > 0 && in_use + receive > self.blocks.budget() {
+                self.congestion = Some(Congestion::Blocks { in_use });
+            }
+        }
+        self.is_congested()
+    }
+
     /// Whether the app has failed.
     pub fn has_failed(&self) -> bool {
         self.failed
