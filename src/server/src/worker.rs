@@ -183,6 +183,8 @@ pub struct Worker<N: Net> {
     ready: Vec<Ready>,
     /// Peers to read, each for one receive per turn.
     queue: VecDeque<Token>,
+    /// The slot of the peer whose bytes are being dealt with.
+    in_hand: Option<u32>,
     receive_buffer: Box<[u8]>,
     send_buffer: Vec<u8>,
     opening: Vec<u8>,
@@ -233,6 +235,7 @@ impl<N: Net> Worker<N> {
             timers: Timers::default(),
             ready: Vec::new(),
             queue: VecDeque::new(),
+            in_hand: None,
             send_buffer: Vec::new(),
             opening: Vec::new(),
             exception: 0,

@@ -180,6 +180,7 @@ impl<N: Net> Worker<N> {
         let was_at_ease = self.is_at_ease(slot);
         let mut loans = Loans::default();
         let (mut unread, mut scratch_start) = (bytes, self.gather.scratch.len());
+        self.in_hand = Some(slot);
         let end = loop {
             let mut input = Input::new(&mut *unread);
             let before = input.len();
@@ -207,6 +208,7 @@ impl<N: Net> Worker<N> {
                 end => break Some(end),
             }
         };
+        self.in_hand = None;
         if matches!(
             end,
             Some(Step::Page(_) | Step::Refused(_) | Step::BadRequest(..) | Step::Crowded(_))
@@ -244,6 +246,9 @@ impl<N: Net> Worker<N> {
         if let Some(peer) = self.peers.get_mut(slot) {
             if peer.connection.phase() == Phase::Finished {
                 self.gather.touch(slot, &mut peer.chain);
+            }
+            if peer.is_in_debt() {
+                self.settle_close(slot); // a callback may have ended it
             }
         }
         self.weigh(slot);

@@ -64,8 +64,13 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    /// Tells the app that the peer is gone, if that is all it is still owed.
+    /// Tells the app that the peer is gone, if that is all it is still owed. Not while its bytes are
+    /// being dealt with: if an app that is called directly sends so much that it is written in the
+    /// midst of a callback, the peer may turn out to be gone, but what has come of it goes first.
     pub(super) fn settle_close(&mut self, slot: u32) {
+        if self.in_hand == Some(slot) {
+            return;
+        }
         let client = self.client_id(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if let Some(under_way) = &mut peer.under_way {

@@ -25,6 +25,8 @@ pub(super) struct Wire {
     pub(super) has_left: Cell<bool>,
     /// Whether the other end takes nothing.
     pub(super) is_stuck: Cell<bool>,
+    /// Whether the connection has broken, which shows in sending.
+    pub(super) is_reset: Cell<bool>,
 }
 
 /// A connection as the worker holds it. That of the test, a clone, tells whether it is closed.
@@ -83,6 +85,9 @@ impl Net for Queue {
     }
 
     fn send(&mut self, socket: &Socket, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if socket.is_reset.get() {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         if socket.is_stuck.get() {
             return Err(io::ErrorKind::WouldBlock.into());
         }

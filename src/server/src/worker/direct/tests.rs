@@ -112,6 +112,19 @@ impl Bench {
         self.worker.turn().expect("a turn");
     }
 
+    /// What kinds of records lie in the app's ring.
+    fn records(&mut self) -> Vec<&'static str> {
+        std::iter::from_fn(|| {
+            let (_, record) = self.inbound.next()?;
+            Some(match Inbound::decode(record.inline, record.block).expect("a record") {
+                Inbound::Message { .. } => "message",
+                Inbound::Close { code: 1006, .. } => "close",
+                other => panic!("{other:?}"),
+            })
+        })
+        .collect()
+    }
+
     /// The app's own thread sends this to all, by the ring.
     fn send_to_all(&mut self, frame: &[u8]) {
         let head = Outbound::send_head(Scope::All, 0);
@@ -303,4 +316,46 @@ fn payloads_that_are_sent_on_arrive_unchanged_whatever_is_written_in_between() {
     assert!(floods > 3);
     let own = other.sent.borrow().iter().filter(|byte| **byte == 7).count();
     assert!(own >= floods * 90 * 50_000, "{own} bytes of {floods} floods");
+}
+
+/// More than a worker gathers in a callback before it writes.
+fn flood(sink: &mut dyn Sink, client: ClientId) {
+    sink.send(&[0x82, 127, 0, 0, 0, 0, 0, 80, 0, 0], &[0; 5 << 20], Scope::Listed, &[client]);
+}
+
+#[test]
+fn messages_that_have_come_are_read_also_if_their_sender_is_lost_amid_a_callback() {
+    let read_c = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&read_c);
+    let mut bench = Bench::new(move |call| {
+        if let Call::Read(client, _, sink) = call {
+            count.fetch_add(1, Ordering::Relaxed);
+            flood(sink, client);
+        }
+        true
+    });
+    let socket = bench.connect(0);
+    socket.is_reset.set(true);
+    socket.came.borrow_mut().extend(frame(BINARY, 1).repeat(3));
+    bench.turn();
+    assert_eq!(read_c.load(Ordering::Relaxed), 3);
+    assert_eq!(bench.records(), ["close"]);
+    assert!(bench.worker.peers.is_empty());
+}
+
+#[test]
+fn no_message_comes_behind_the_close_if_its_sender_is_lost_while_the_app_catches_up() {
+    let mut bench = Bench::new(|call| {
+        if let Call::CatchUp(sink) = call {
+            flood(sink, ClientId::new(0, 0, 1));
+            return false;
+        }
+        true
+    });
+    let socket = bench.connect(0);
+    socket.is_reset.set(true);
+    socket.came.borrow_mut().extend(frame(BINARY, 1).repeat(2));
+    bench.turn();
+    assert_eq!(bench.records(), ["message", "message", "close"]);
+    assert!(bench.worker.peers.is_empty());
 }
