@@ -218,3 +218,6 @@ impl Deputy for Substitute {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! The app's own thread and two deputies in orders that a real run meets seldom; each test plays
+//! all of them on one thread.
+
+use std::error::Error;
+
+use ringsocket_app::{App, Context as Cx};
+use ringsocket_ring::{Producer, ring};
+
+use super::*;
+use crate::host::api::Instance;
+use crate::host::context::{Context, Facts};
+use crate::host::library::Callbacks;
+use crate::host::outlets::{Outlet, Outlets};
+use crate::host::pace::Threads;
+use crate::message::Inbound;
+
+const RING: usize = 64 * 1024;
+
+struct Quiet;
+
+impl App for Quiet {
+    fn init(_: &mut Cx<'_>) -> Result<Self, Box<dyn Error>> {
+        Ok(Self)
+    }
+}
+
+static QUIET: ringsocket_app::abi::App = ringsocket_app::__private::vtable::<Quiet>();
+
+/// What is around a post.
+struct Place {
+    post: Arc<Post>,
+    deputies: Vec<Substitute>,
+    /// The workers' ends of the inbound rings.
+    rings: Vec<Producer>,
+}
+
+/// A post, and its app in the hands of its own thread.
+fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
+    let waker = Arc::new(Waker::simulated(|| {}));
+    let (mut rings, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..worker_c {
+        let (producer, consumer) = ring(RING).expect("a ring");
+        rings.push(producer);
+        inbound.push(consumer);
+        let (producer, _) = ring(RING).expect("a ring");
+        outlets.push(Outlet::new(producer, Arc::new(Waker::simulated(|| {})), 1));
+    }
+    let probes = inbound.iter().map(ringsocket_ring::Consumer::probe).collect();
+    let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
+    let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000 };
+    let context = Context::new(facts, Outlets::new(outlets, 0, waker), || Duration::ZERO);
+    let mut app =
+        AppLoop::new(Instance::new(Callbacks::linked(&QUIET), context), inbound, Threads::Any);
+    app.init().expect("it starts");
+    let deputies = (0..worker_c).map(|index| Substitute::new(Arc::clone(&post), index)).collect();
+    (Place { post, deputies, rings }, Box::new(app))
+}
+
+impl Place {
+    /// A worker publishes a record, and wakes the app's thread if that sleeps.
+    fn publish(&mut self, worker: usize) {
+        let (head, _) =
+            Inbound::Close { client: ClientId::new(0, 0, 1), code: 0, reason: b"" }.encode();
+        let mut space = self.rings[worker].reserve(head.len()).expect("space");
+        space.copy_from_slice(&head);
+        space.commit();
+        assert!(self.rings[worker].publish());
+        self.post.waker().wake();
+    }
+
+    fn is_asleep(&self) -> bool {
+        self.post.waker().sleeper().is_asleep()
+    }
+}
+
+#[track_caller]
+fn asleep(rest: Rest) -> Bed {
+    match rest {
+        Rest::Asleep(bed) => bed,
+        Rest::Awake(_) => panic!("awake"),
+    }
+}
+
+#[track_caller]
+fn awake(rest: Rest) -> Box<AppLoop> {
+    match rest {
+        Rest::Awake(app) => app,
+        Rest::Asleep(_) => panic!("asleep"),
+    }
+}
+
+/// The app is left with a time at which its thread wakes, so that this is no reason to wake it.
+const LATER: Option<Duration> = Some(Duration::from_secs(1));
+
+#[test]
+fn whoever_gives_the_app_back_wakes_its_thread_for_what_another_worker_has_published() {
+    let (mut place, app) = place(2);
+    let bed = place.post.leave(app, LATER);
+    assert!(place.deputies[0].take());
+    place.publish(1); // nobody is woken, since nobody sleeps yet
+    let bed = asleep(place.post.lie_down(bed)); // the app is not there to be taken
+    assert!(place.is_asleep());
+    place.deputies[0].give_back();
+    assert!(!place.is_asleep());
+    let mut app = awake(place.post.rise(bed));
+    assert_eq!(app.turn(), super::super::app_loop::Turn::Busy);
+}
+
+#[test]
+fn nobody_is_woken_for_nothing() {
+    let (mut place, app) = place(2);
+    asleep(place.post.lie_down(place.post.leave(app, LATER)));
+    for deputy in &mut place.deputies {
+        assert!(deputy.take());
+        deputy.give_back();
+    }
+    assert!(place.is_asleep());
+}
