@@ -116,3 +116,17 @@ fn nobody_is_woken_for_nothing() {
     }
     assert!(place.is_asleep());
 }
+
+#[test]
+fn a_worker_that_declines_has_not_asked() {
+    let (mut place, app) = place(1);
+    let deputy = &mut place.deputies[0];
+    assert!(deputy.ask());
+    assert!(place.post.is_asked_for(&app));
+    assert!(deputy.ask(), "asked again just before the app is left");
+    let bed = asleep(place.post.cede(app, LATER));
+    place.deputies[0].decline();
+    assert!(!place.is_asleep());
+    let app = awake(place.post.rise(bed));
+    assert!(!place.post.is_asked_for(&app), "nobody would come for it");
+}
