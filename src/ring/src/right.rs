@@ -11,8 +11,8 @@
 //! fails, sleep: whoever was faster looks again. A thread that has come back from its sleep and
 //! finds nothing to take says [`want`](RunRight::want), announces, tries once more, and sleeps.
 //!
-//! A deputy, who has published something: [`take`](RunRight::take); if that fails, rouse the
-//! sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether the thing
+//! A deputy, who has published something: [`take_unless_wanted`](RunRight::take_unless_wanted); if
+//! that fails, rouse the sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether the thing
 //! [is wanted](RunRight::is_wanted) and at all probes; if there is anything, rouse the sleeper. If
 //! the thing has become one that only its own thread can go on with, [`recall`](RunRight::recall)
 //! before, and rouse the sleeper in any case.
@@ -86,6 +86,14 @@ impl<T> RunRight<T> {
         // gives it to no one else. What was done to the box before is visible by the Acquire swap,
         // which has read what the Release swap of `leave` stored.
         (!left.is_null()).then(|| unsafe { Box::from_raw(left) })
+    }
+
+    /// For a deputy: takes the box, if it lies there and the thread whose own it is does not wait for
+    /// it. That thread takes a while to wake up, in which deputies that always have something to do
+    /// would be faster, again and again.
+    #[inline]
+    pub fn take_unless_wanted(&self) -> Option<Box<T>> {
+        if self.is_wanted() { None } else { self.take() }
     }
 
     /// For the thread whose own the thing is: asks to be roused when it is left. To be followed by
@@ -194,8 +202,11 @@ mod tests {
         assert!(!right.is_wanted());
         right.want();
         right.recall();
+        right.leave(Box::new(1));
         assert!(right.is_wanted() && right.is_recalled());
+        assert_eq!(right.take_unless_wanted(), None);
         right.has_got();
         assert!(!right.is_wanted() && !right.is_recalled());
+        assert_eq!(right.take_unless_wanted(), Some(Box::new(1)));
     }
 }

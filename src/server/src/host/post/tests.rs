@@ -118,6 +118,23 @@ fn nobody_is_woken_for_nothing() {
 }
 
 #[test]
+fn an_app_that_its_thread_waits_for_is_not_taken_again() {
+    let (mut place, app) = place(2);
+    let bed = asleep(place.post.lie_down(place.post.leave(app, LATER)));
+    assert!(place.deputies[0].take());
+    // Its timer is due, say.
+    place.post.waker().sleeper().retract();
+    let bed = asleep(place.post.rise(bed));
+    place.deputies[0].give_back();
+    assert!(!place.is_asleep(), "woken, but it takes a while");
+    assert!(place.deputies.iter_mut().all(|deputy| !deputy.take()));
+    assert!(place.deputies.iter().all(|deputy| !deputy.is_left()), "nobody is to rely on it");
+    let app = awake(place.post.rise(bed));
+    asleep(place.post.lie_down(place.post.leave(app, LATER)));
+    assert!(place.deputies[1].take());
+}
+
+#[test]
 fn a_worker_that_declines_has_not_asked() {
     let (mut place, app) = place(1);
     let deputy = &mut place.deputies[0];
