@@ -93,10 +93,14 @@ impl ToApps {
         ways.filter(move |(app, _)| touched.contains(*app)).map(|(_, way)| way)
     }
 
-    /// Forgets those that wait for nothing.
+    /// Forgets those that wait for nothing, once all have been published: again those for which there
+    /// is more, because clients were lost while another app was called.
     pub fn settle(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         for app in touched.iter(self.ways.len()) {
+            if self.ways[app].is_behind {
+                self.ways[app].publish();
+            }
             if self.ways[app].is_pending() {
                 self.touched.insert(app);
             }

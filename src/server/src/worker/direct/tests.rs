@@ -63,33 +63,39 @@ impl<F: FnMut(Call<'_>) -> bool + Send> Deputy for Script<F> {
     fn give_back(&mut self) {}
 }
 
-/// A worker with one app, and the app's ends of the rings.
+/// A worker, and the app's ends of the rings of its first app, which all clients are of.
 struct Bench {
     worker: Worker<Queue>,
     inbound: Consumer,
     outbound: Producer,
+    /// Those of other apps, which are to stay.
+    _others: Vec<(Consumer, Producer)>,
 }
 
 impl Bench {
     fn new(app: impl FnMut(Call<'_>) -> bool + Send + 'static) -> Self {
+        Self::with(vec![Box::new(Script(app))])
+    }
+
+    fn with(apps: Vec<Box<dyn Deputy>>) -> Self {
         let size = 64 * 1024;
         let protocol =
             Limits { message_size: size, frame_size: size, chain_size: size, ..policy().protocol };
         let policy =
             Policy { protocol, receive_buffer: size, partial_budget: 2 * size, ..policy() };
         let waker = || Arc::new(Waker::simulated(|| {}));
-        let (to_app, inbound) = ring(64 * 1024).expect("a ring");
-        let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
-        let to_apps = vec![ToApp::new(to_app, size, waker(), Some(Box::new(Script(app))))];
-        let worker = Worker::new(
-            0,
-            Queue::default(),
-            Arc::new(one_app(policy)),
-            waker(),
-            to_apps,
-            vec![from_app],
-        );
-        Self { worker, inbound, outbound }
+        let (mut to_apps, mut from_apps, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for app in apps {
+            let (to_app, inbound) = ring(64 * 1024).expect("a ring");
+            let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
+            to_apps.push(ToApp::new(to_app, size, waker(), Some(app)));
+            from_apps.push(from_app);
+            ends.push((inbound, outbound));
+        }
+        let shared = Arc::new(one_app(policy));
+        let worker = Worker::new(0, Queue::default(), shared, waker(), to_apps, from_apps);
+        let (inbound, outbound) = ends.remove(0);
+        Self { worker, inbound, outbound, _others: ends }
     }
 
     /// Connects the client of this slot, for whom `open` has returned.
@@ -358,4 +364,23 @@ fn no_message_comes_behind_the_close_if_its_sender_is_lost_while_the_app_catches
     bench.turn();
     assert_eq!(bench.records(), ["message", "message", "close"]);
     assert!(bench.worker.peers.is_empty());
+}
+
+#[test]
+fn an_app_hears_of_a_client_that_is_lost_while_a_worker_calls_another_app() {
+    let nobody = ClientId::new(0, 9, 1);
+    let floods = move |call: Call<'_>| {
+        if let Call::CatchUp(sink) = call {
+            flood(sink, nobody);
+        }
+        true
+    };
+    let mut bench =
+        Bench::with(vec![Box::new(Script(|_: Call<'_>| false)), Box::new(Script(floods))]);
+    let socket = bench.connect(0);
+    socket.is_reset.set(true);
+    bench.worker.close(0, CloseCode::NORMAL, "");
+    assert!(bench.worker.to_apps[1].push(Inbound::End).is_ok());
+    bench.worker.publish_all(); // the last step of a turn
+    assert_eq!(bench.records(), ["close"]);
 }
