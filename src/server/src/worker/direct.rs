@@ -41,6 +41,9 @@ impl<N: Net> Worker<N> {
         loans: &mut Loans<'a>,
     ) -> Result<(), Congested<Payload<'a>>> {
         let app = usize::from(app);
+        if self.to_apps[app].is_congested() {
+            return Err(Congested(payload));
+        }
         let is_text = kind == Kind::Text;
         let is_in_session = if self.to_apps[app].is_in_session() {
             self.catch_up(app, loans)
@@ -56,6 +59,7 @@ impl<N: Net> Worker<N> {
         if !is_on {
             self.end_session(app);
         }
+        self.to_apps[app].note_read(|| self.net.now());
         if lends {
             self.keep_lent(payload, loans);
         }

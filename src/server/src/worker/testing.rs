@@ -38,6 +38,10 @@ pub(super) struct Queue {
     pub(super) waiting: VecDeque<Accepted<Socket>>,
     pub(super) watched: Vec<(Socket, Token)>,
     pub(super) now: Millis,
+    /// So many milliseconds pass from one look at the clock to the next,
+    pub(super) tick: u64,
+    /// and so many have passed by that.
+    pub(super) ticked: Cell<u64>,
     /// How long the worker was last ready to wait.
     pub(super) waited: Option<Duration>,
 }
@@ -46,7 +50,8 @@ impl Net for Queue {
     type Socket = Socket;
 
     fn now(&self) -> Millis {
-        self.now
+        self.ticked.set(self.ticked.get() + self.tick);
+        Millis(self.now.0 + self.ticked.get())
     }
 
     fn wall_clock(&self) -> SystemTime {

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ringsocket_proto::Payload;
+use ringsocket_proto::{Millis, Payload};
 use ringsocket_ring::{BlockPool, Producer, ReserveError};
 
 use super::app_set::AppSet;
@@ -16,6 +17,13 @@ use super::net::Token;
 use crate::deputy::Deputy;
 use crate::message::{BY_POINTER, ClientId, Inbound};
 use crate::waker::Waker;
+
+/// So long a session may last in one turn; those messages that the app has not read by then go the
+/// same way in the next, so that clients of other apps need not wait for all of them.
+const SESSION_MAX: Duration = Duration::from_millis(2);
+
+/// After so many messages the clock is looked at.
+const LOOK_EVERY: u32 = 64;
 
 /// The worker's end of the way to one app.
 #[derive(Debug)]
@@ -36,6 +44,10 @@ pub struct ToApp {
     is_behind: bool,
     /// The app's thread has been asked for the app, and may leave it with work undone.
     has_asked: bool,
+    /// How many messages have been read in this session,
+    read_c: u32,
+    /// and when the clock was first looked at.
+    since: Option<Millis>,
 }
 
 /// The ways to all apps, by number of the app.
@@ -120,9 +132,11 @@ enum Congestion {
     Ring,
     /// Memory for payloads that cross by pointer; so many bytes were in use.
     Blocks { in_use: usize },
+    /// Time: a session has taken much of this turn.
+    Time,
 }
 
-/// The ring is full; what was to go in comes back.
+/// There is no room, or no time; what was to go in comes back.
 #[derive(Debug)]
 pub struct Congested<T>(pub T);
 
@@ -146,6 +160,8 @@ impl ToApp {
             in_session: false,
             is_behind: false,
             has_asked: false,
+            read_c: 0,
+            since: None,
         }
     }
 
@@ -288,6 +304,7 @@ impl ToApp {
         let Some(deputy) = self.deputy.as_mut().filter(|_| !self.failed) else { return false };
         self.in_session = deputy.take();
         if self.in_session {
+            (self.read_c, self.since) = (0, None);
             self.is_behind |= std::mem::take(&mut self.has_asked);
         } else {
             self.has_asked = deputy.ask();
@@ -299,6 +316,19 @@ impl ToApp {
     #[inline]
     pub fn is_left(&self) -> bool {
         self.has_asked && self.deputy.as_ref().is_some_and(|deputy| deputy.is_left())
+    }
+
+    /// Notes that the app has read a message in the session. Once the session has lasted so long that
+    /// clients of other apps should have a turn, its own wait for the next.
+    #[inline]
+    pub fn note_read(&mut self, now: impl FnOnce() -> Millis) {
+        self.read_c = self.read_c.wrapping_add(1);
+        if self.read_c % LOOK_EVERY == 0 {
+            let now = now();
+            if now > *self.since.get_or_insert(now) + SESSION_MAX {
+                self.congestion = Some(Congestion::Time);
+            }
+        }
     }
 
     /// Leaves the app to its own thread after all.
@@ -357,7 +387,7 @@ impl ToApp {
             return false;
         }
         let is_over = match self.congestion {
-            None => true,
+            None | Some(Congestion::Time) => true,
             Some(Congestion::Ring) => self.ring.want_space(self.ring.capacity() / 2),
             Some(Congestion::Blocks { in_use }) => {
                 self.ring.reclaim(&mut self.blocks);

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringsocket_proto::Limits;
@@ -383,4 +383,35 @@ fn an_app_hears_of_a_client_that_is_lost_while_a_worker_calls_another_app() {
     assert!(bench.worker.to_apps[1].push(Inbound::End).is_ok());
     bench.worker.publish_all(); // the last step of a turn
     assert_eq!(bench.records(), ["close"]);
+}
+
+#[test]
+fn an_app_has_so_much_time_in_a_turn_and_others_go_on() {
+    let read = Arc::new(Mutex::new(Vec::new()));
+    let slow = Arc::clone(&read);
+    let other = Arc::clone(&read);
+    let note = |read: &Mutex<Vec<u16>>, app| {
+        read.lock().expect("no panic").push(app);
+        true
+    };
+    let mut bench = Bench::with(vec![
+        Box::new(Script(move |call: Call<'_>| !matches!(call, Call::Read(..)) || note(&slow, 0))),
+        Box::new(Script(move |call: Call<'_>| !matches!(call, Call::Read(..)) || note(&other, 1))),
+    ]);
+    let (one, two, bystander) = (bench.connect(0), bench.connect(1), bench.connect(2));
+    bench.worker.peers.get_mut(2).expect("a peer").app = 1;
+    bench.worker.net.tick = 1;
+    one.came.borrow_mut().extend(frame(BINARY, 1).repeat(400));
+    two.came.borrow_mut().extend(frame(BINARY, 1).repeat(400));
+    bystander.came.borrow_mut().extend(frame(BINARY, 1));
+    bench.turn();
+    let first = std::mem::take(&mut *read.lock().expect("no panic"));
+    assert!(first.len() < 400, "{}", first.len());
+    assert_eq!(first.last(), Some(&1), "this app has had no time yet");
+    bench.worker.wait().expect("a look");
+    assert_eq!(bench.worker.net.waited, Some(Duration::ZERO), "there is more to do");
+    (0..20).for_each(|_| bench.turn());
+    let pushed = bench.records();
+    assert!(pushed.iter().all(|kind| *kind == "message"));
+    assert_eq!(first.len() + read.lock().expect("no panic").len() + pushed.len(), 801);
 }
