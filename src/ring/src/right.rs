@@ -11,8 +11,8 @@
 //! fails, sleep: whoever was faster looks again. A thread that has come back from its sleep and
 //! finds nothing to take says [`want`](RunRight::want), announces, tries once more, and sleeps.
 //!
-//! A deputy, who has published something: [`take_unless_wanted`](RunRight::take_unless_wanted); if
-//! that fails, rouse the sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether the thing
+//! A deputy, who has published something: [`take_unless_reserved`](RunRight::take_unless_reserved);
+//! if that fails, rouse the sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether the thing
 //! [is wanted](RunRight::is_wanted) and at all probes; if there is anything, rouse the sleeper. If
 //! the thing has become one that only its own thread can go on with, [`recall`](RunRight::recall)
 //! before, and rouse the sleeper in any case.
@@ -88,12 +88,18 @@ impl<T> RunRight<T> {
         (!left.is_null()).then(|| unsafe { Box::from_raw(left) })
     }
 
-    /// For a deputy: takes the box, if it lies there and the thread whose own it is does not wait for
-    /// it. That thread takes a while to wake up, in which deputies that always have something to do
-    /// would be faster, again and again.
+    /// For a deputy: takes the box, if it lies there and is not [reserved](Self::is_reserved).
     #[inline]
-    pub fn take_unless_wanted(&self) -> Option<Box<T>> {
-        if self.is_wanted() { None } else { self.take() }
+    pub fn take_unless_reserved(&self) -> Option<Box<T>> {
+        if self.is_reserved() { None } else { self.take() }
+    }
+
+    /// Whether the thread whose own it is waits for it, or is to go on with it. That thread takes a
+    /// while to wake up, in which deputies that always have something to do would be faster, again
+    /// and again.
+    #[inline]
+    pub fn is_reserved(&self) -> bool {
+        self.is_wanted() || self.is_recalled()
     }
 
     /// For the thread whose own the thing is: asks to be roused when it is left. To be followed by
@@ -115,6 +121,7 @@ impl<T> RunRight<T> {
     }
 
     /// Whether a deputy has said so. For the thread whose own it is, before it sleeps.
+    #[inline]
     pub fn is_recalled(&self) -> bool {
         self.recalled.load(Ordering::Relaxed)
     }
@@ -200,13 +207,16 @@ mod tests {
     fn a_wish_stays_until_it_is_met() {
         let right = RunRight::<u8>::new();
         assert!(!right.is_wanted());
-        right.want();
-        right.recall();
         right.leave(Box::new(1));
-        assert!(right.is_wanted() && right.is_recalled());
-        assert_eq!(right.take_unless_wanted(), None);
+        right.want();
+        assert!(right.is_wanted() && !right.is_recalled());
+        assert_eq!(right.take_unless_reserved(), None);
+        right.has_got();
+        right.recall();
+        assert!(!right.is_wanted() && right.is_recalled());
+        assert_eq!(right.take_unless_reserved(), None);
         right.has_got();
         assert!(!right.is_wanted() && !right.is_recalled());
-        assert_eq!(right.take_unless_wanted(), Some(Box::new(1)));
+        assert_eq!(right.take_unless_reserved(), Some(Box::new(1)));
     }
 }

@@ -22,7 +22,7 @@ pub trait Deputy: fmt::Debug + Send {
     /// wake it then. False if it will not, as there are other workers.
     fn ask(&mut self) -> bool;
 
-    /// Whether the app has been left, and its own thread does not wait for it.
+    /// Whether the app has been left, and not for its own thread.
     fn is_left(&self) -> bool;
 
     /// Leaves the app to its own thread after all.

@@ -80,7 +80,7 @@ fn worker(number: usize, post: &Post, app_thread: &Waker, mut ring: Producer, ea
     for value in 0..each {
         push(&mut ring, value);
         let _ = ring.publish();
-        let Some(mut app) = post.right.take_unless_wanted() else {
+        let Some(mut app) = post.right.take_unless_reserved() else {
             app_thread.wake();
             continue;
         };

@@ -28,6 +28,11 @@ const BATCH_MAX: usize = 512;
 /// After so many records the clock is looked at, in case the callbacks have become slow.
 const LOOK_EVERY: usize = 16;
 
+/// What a worker finds in its ring when it takes the app is left to the app's own thread if it takes
+/// longer than this, and so is the app until that has come to the end: the worker has other apps'
+/// clients, too.
+const CATCH_UP_MAX: Duration = Duration::from_millis(5);
+
 /// What a turn has shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Turn {
@@ -50,6 +55,9 @@ pub struct AppLoop {
     batch: usize,
     /// How long the callbacks take.
     pace: Pace,
+    /// A worker has left something in its ring for want of time, and the rings have not been empty
+    /// since.
+    is_behind: bool,
     /// Something has been done since its own thread last looked.
     is_used: bool,
     /// Memory that only a burst needed has been given back.
@@ -78,6 +86,7 @@ impl AppLoop {
             ended,
             batch: 16,
             pace: Pace::new(threads),
+            is_behind: false,
             is_used: false,
             is_trimmed: true,
             fault: None,
@@ -124,7 +133,10 @@ impl AppLoop {
 
     /// Whether workers may call the app while its own thread sleeps.
     pub fn may_be_lent(&self) -> bool {
-        self.instance.runs_on_any_thread() && self.pace.is_quick() && self.fault.is_none()
+        self.instance.runs_on_any_thread()
+            && self.pace.is_quick()
+            && !self.is_behind
+            && self.fault.is_none()
     }
 
     /// Whether there is something that only the app's own thread can do, or has to know for its
@@ -166,7 +178,14 @@ impl AppLoop {
     /// On a worker's thread: hands over all that has come in from that worker. False if the worker
     /// must give the app back at once.
     pub fn catch_up(&mut self, worker: usize, sink: &mut dyn Sink) -> bool {
+        let clock = self.instance.context().clock;
+        let mut until = None;
         while self.may_be_lent() && self.inbound[worker].refresh() {
+            let now = clock();
+            if now > *until.get_or_insert(now.saturating_add(CATCH_UP_MAX)) {
+                self.is_behind = true;
+                return false;
+            }
             let (inbound, ended) = (&mut self.inbound, &mut self.ended);
             let (batch, pace) = (&mut self.batch, &mut self.pace);
             let took = self.instance.stand_in(worker, sink, |instance| {
@@ -242,6 +261,7 @@ impl AppLoop {
             return Ok(Turn::Over);
         }
         self.is_used |= is_busy;
+        self.is_behind = self.is_behind && self.inbound.iter_mut().any(Consumer::refresh);
         Ok(if is_busy { Turn::Busy } else { Turn::Idle(timer) })
     }
 

@@ -153,7 +153,7 @@ impl fmt::Debug for Substitute {
 impl Deputy for Substitute {
     #[inline]
     fn take(&mut self) -> bool {
-        self.app = self.post.right.take_unless_wanted();
+        self.app = self.post.right.take_unless_reserved();
         match &mut self.app {
             // A deputy before us may have left it to its own thread.
             Some(app) if app.may_be_lent() => {
@@ -178,7 +178,7 @@ impl Deputy for Substitute {
     }
 
     fn is_left(&self) -> bool {
-        self.post.right.is_left() && !self.post.right.is_wanted()
+        self.post.right.is_left() && !self.post.right.is_reserved()
     }
 
     fn decline(&mut self) {

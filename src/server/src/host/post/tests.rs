@@ -1,6 +1,7 @@
 //! The app's own thread and two deputies in orders that a real run meets seldom; each test plays
 //! all of them on one thread.
 
+use std::cell::Cell;
 use std::error::Error;
 
 use ringsocket_app::{App, Context as Cx};
@@ -8,11 +9,12 @@ use ringsocket_ring::{Producer, ring};
 
 use super::*;
 use crate::host::api::Instance;
+use crate::host::app_loop::Turn;
 use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
 use crate::host::pace::Threads;
-use crate::message::Inbound;
+use crate::message::{Inbound, Scope};
 
 const RING: usize = 64 * 1024;
 
@@ -25,6 +27,29 @@ impl App for Quiet {
 }
 
 static QUIET: ringsocket_app::abi::App = ringsocket_app::__private::vtable::<Quiet>();
+
+thread_local! {
+    static TICKS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A millisecond passes from one look to the next.
+fn ticking() -> Duration {
+    TICKS.set(TICKS.get() + 1);
+    Duration::from_millis(TICKS.get())
+}
+
+/// A worker to whose clients nothing is sent.
+struct Nobody;
+
+impl Sink for Nobody {
+    fn send(&mut self, _: &[u8], _: &[u8], _: Scope, _: &[ClientId]) {}
+
+    fn close(&mut self, _: ClientId, _: u16, _: &[u8]) {}
+
+    fn opened(&mut self, _: ClientId) {}
+
+    fn meanwhile(&mut self) {}
+}
 
 /// What is around a post.
 struct Place {
@@ -48,7 +73,7 @@ fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
     let probes = inbound.iter().map(ringsocket_ring::Consumer::probe).collect();
     let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
     let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000 };
-    let context = Context::new(facts, Outlets::new(outlets, 0, waker), || Duration::ZERO);
+    let context = Context::new(facts, Outlets::new(outlets, 0, waker), ticking);
     let mut app =
         AppLoop::new(Instance::new(Callbacks::linked(&QUIET), context), inbound, Threads::Any);
     app.init().expect("it starts");
@@ -103,7 +128,7 @@ fn whoever_gives_the_app_back_wakes_its_thread_for_what_another_worker_has_publi
     place.deputies[0].give_back();
     assert!(!place.is_asleep());
     let mut app = awake(place.post.rise(bed));
-    assert_eq!(app.turn(), super::super::app_loop::Turn::Busy);
+    assert_eq!(app.turn(), Turn::Busy);
 }
 
 #[test]
@@ -146,4 +171,20 @@ fn a_worker_that_declines_has_not_asked() {
     assert!(!place.is_asleep());
     let app = awake(place.post.rise(bed));
     assert!(!place.post.is_asked_for(&app), "nobody would come for it");
+}
+
+#[test]
+fn what_takes_long_to_catch_up_with_is_for_the_own_thread() {
+    let (mut place, app) = place(2);
+    (0..1000).for_each(|_| place.publish(0));
+    let bed = place.post.leave(app, LATER);
+    assert!(place.deputies[0].take());
+    assert!(!place.deputies[0].catch_up(&mut Nobody));
+    place.deputies[0].give_back();
+    assert!(place.deputies.iter_mut().all(|deputy| !deputy.take()), "reserved");
+    let mut app = awake(place.post.lie_down(bed));
+    while app.turn() == Turn::Busy {}
+    place.post.leave(app, LATER);
+    assert!(place.deputies[0].take());
+    assert!(place.deputies[0].catch_up(&mut Nobody), "it has been read");
 }
