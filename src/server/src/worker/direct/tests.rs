@@ -415,3 +415,21 @@ fn an_app_has_so_much_time_in_a_turn_and_others_go_on() {
     assert!(pushed.iter().all(|kind| *kind == "message"));
     assert_eq!(first.len() + read.lock().expect("no panic").len() + pushed.len(), 801);
 }
+
+#[test]
+fn what_is_sent_on_reaches_others_also_if_its_sender_is_lost_amid_the_callback() {
+    let mut bench = Bench::new(|call| {
+        if let Call::Read(client, payload, sink) = call {
+            flood(sink, client);
+            let header = [&[0x82, 126][..], &(payload.len() as u16).to_be_bytes()].concat();
+            sink.send(&header, payload, Scope::Listed, &[ClientId::new(0, 1, 1)]);
+        }
+        true
+    });
+    let (socket, other) = (bench.connect(0), bench.connect(1));
+    socket.is_reset.set(true);
+    let payload = pattern(1, LEND_MIN);
+    socket.came.borrow_mut().extend(masked(&payload, true));
+    bench.turn();
+    assert!(other.sent.borrow().ends_with(&payload));
+}
