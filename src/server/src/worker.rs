@@ -5,8 +5,8 @@
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
 //! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
-//! (ends of connections and of the worker), `timers`, `silence` and `allowance` (limits of time and
-//! pace), `trim` (memory after a burst), `counters`.
+//! (ends of connections and of the worker), `timers`, `silence`, `allowance` and `held` (limits of
+//! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -21,6 +21,7 @@ mod direct;
 mod farewell;
 mod flush;
 pub mod gather;
+mod held;
 pub mod loans;
 pub mod net;
 mod origin;

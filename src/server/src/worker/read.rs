@@ -13,8 +13,7 @@ use super::net::{Net, Token};
 use super::peer::Owed;
 use super::request::Desk;
 use super::to_app::Congested;
-use super::{Life, Worker, count, origin};
-use crate::log::{self, Level};
+use super::{Life, Worker, origin};
 use crate::message::PeerAddress;
 use crate::site::Things;
 use crate::www::Page;
@@ -177,8 +176,16 @@ impl<N: Net> Worker<N> {
 
     /// Deals with bytes of one peer: as many as its app's ring has room for; the rest is kept.
     pub(super) fn digest(&mut self, slot: u32, bytes: &mut [u8]) {
-        let was_at_ease = self.is_at_ease(slot);
         let mut loans = Loans::default();
+        self.digest_and_lend(slot, bytes, &mut loans);
+        if !loans.is_empty() {
+            self.flush_loans(&mut loans);
+        }
+    }
+
+    /// Does so; what is lent then must be flushed while the bytes are there.
+    fn digest_and_lend<'b>(&mut self, slot: u32, bytes: &'b mut [u8], loans: &mut Loans<'b>) {
+        let was_at_ease = self.is_at_ease(slot);
         let (mut unread, mut scratch_start) = (bytes, self.gather.scratch.len());
         self.in_hand = Some(slot);
         let end = loop {
@@ -198,7 +205,7 @@ impl<N: Net> Worker<N> {
                         Place::Read(len) => Payload::Borrowed(&read[count - len..]),
                         Place::Own(buffer) => Payload::Owned(buffer),
                     };
-                    let dealt = self.deal(slot, kind, payload, &mut loans);
+                    let dealt = self.deal(slot, kind, payload, loans);
                     // In any case: the app may have been called, and have sent to others.
                     scratch_start = self.gather.scratch.len();
                     if let Err(owed) = dealt {
@@ -256,9 +263,6 @@ impl<N: Net> Worker<N> {
         if !(was_at_ease && self.is_at_ease(slot)) {
             self.remind(slot);
         }
-        if !loans.is_empty() {
-            self.flush_loans(&mut loans);
-        }
     }
 
     /// Appends what has been written to the scratch buffer since it was `start` bytes long to what
@@ -290,45 +294,6 @@ impl<N: Net> Worker<N> {
 
     fn is_at_ease(&mut self, slot: u32) -> bool {
         self.peers.get_mut(slot).is_some_and(|peer| peer.connection.is_at_ease())
-    }
-
-    /// Keeps the sum of what is held of bytes that wait for more bytes or for an app. When it becomes
-    /// too large, whoever holds most is closed: not who adds to it, who may have done nothing wrong.
-    fn weigh(&mut self, slot: u32) {
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        let stash = peer.under_way.as_ref().map_or(0, |under_way| under_way.stash.capacity());
-        self.held = peer.note_held(peer.connection.held() + stash, self.held);
-        if self.held > self.shared.policy.partial_budget {
-            self.close_largest_holder();
-        }
-    }
-
-    #[cold]
-    fn close_largest_holder(&mut self) {
-        let slots = self.peers.in_use();
-        let held = |slot: &u32| self.peers.get_mut(*slot).map_or(0, |peer| peer.held);
-        let Some(slot) = slots.into_iter().max_by_key(held) else { return };
-        let client = self.client_id(slot).to_u64();
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        count(&self.shared.counters[usize::from(self.index)].violations);
-        log::limited!(
-            Level::Warning,
-            worker: self.index,
-            client: client,
-            peer: peer.address,
-            "closed with 1013: it holds most of what has come in part, which has become more than \
-             {} bytes (partial_budget)",
-            self.shared.policy.partial_budget
-        );
-        self.close(slot, CloseCode::TRY_AGAIN_LATER, "too much is under way");
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        match peer.connection.phase() {
-            Phase::Closing => {
-                // What it held of a message is gone; a stash goes when its app has room.
-                self.held = peer.note_held(peer.connection.held(), self.held);
-            }
-            _ => self.drop_connection(slot, CloseCode::TRY_AGAIN_LATER.get(), ""),
-        }
     }
 
     /// Deals with the next event.
