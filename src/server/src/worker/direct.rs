@@ -249,6 +249,7 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
     }
 
     fn meanwhile(&mut self) {
+        self.worker.waker.note_turn(); // it is not this one that is stuck
         self.worker.deliver();
         self.flush();
         self.worker.release_rings();

@@ -267,6 +267,7 @@ impl Gather {
         self.links.clear();
         self.links.shrink_to(KEEP / size_of::<Link>());
         self.pages.clear();
+        debug_assert!(self.touched.is_empty(), "touched while it was flushed, and forgotten");
         self.touched = flushed;
         self.touched.clear();
         self.touched.shrink_to(KEEP / size_of::<u32>());
