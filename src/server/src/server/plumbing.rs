@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade;
@@ -25,6 +23,7 @@ use crate::host::post::{Post, Substitute};
 use crate::log;
 use crate::proxies::Proxies;
 use crate::site::{Entrance, Route, Site};
+use crate::sys::clock;
 use crate::sys::eventfd::EventFd;
 use crate::systemd::sockets::{Listener, LocalAddr};
 use crate::waker::Waker;
@@ -89,11 +88,12 @@ impl Plumbing {
         let (ends, apps) = lay_rings(config, loaded, &wakers)?;
         let sockets = share_out(listeners, worker_c);
         let mut workers = Vec::new();
+        let start = clock::monotonic();
         for (index, ((waker, ends), sockets)) in
             wakers.into_iter().zip(ends).zip(sockets).enumerate()
         {
             let event_c = config.limits.epoll_buf_elem_c;
-            let net = Kernel::new(event_c, &waker, sockets, start())
+            let net = Kernel::new(event_c, &waker, sockets, start)
                 .map_err(|error| system("set up epoll", &error))?;
             let (to_apps, from_apps) = ends;
             let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
@@ -102,17 +102,6 @@ impl Plumbing {
         }
         Ok(Self { shared, apps, workers })
     }
-}
-
-/// When the process's clocks began.
-fn start() -> Instant {
-    static START: OnceLock<Instant> = OnceLock::new();
-    *START.get_or_init(Instant::now)
-}
-
-/// The clock of the apps.
-pub(super) fn clock() -> Duration {
-    start().elapsed()
 }
 
 /// Loads every app that can be loaded; says why the others cannot.
@@ -284,7 +273,7 @@ fn lay_rings(
             max_message: limits.max_ws_msg_size,
             max_kept: limits.outbound_block_budget,
         };
-        let instance = Instance::new(callbacks, Context::new(facts, outlets, clock));
+        let instance = Instance::new(callbacks, Context::new(facts, outlets, clock::monotonic));
         let app = Box::new(AppLoop::new(instance, inbound, app.threads));
         apps.push(PlumbedApp { name, app, post });
     }

@@ -8,11 +8,12 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::plumbing::{PlumbedApp, PlumbedWorker, clock};
+use super::plumbing::{PlumbedApp, PlumbedWorker};
 use super::{EX_SOFTWARE, Fatal};
 use crate::host::api::AppFault;
 use crate::host::thread as app_thread;
 use crate::log;
+use crate::sys::clock;
 use crate::sys::signal::{Signal, Signals};
 use crate::systemd::notify;
 use crate::systemd::watchdog::{self, Sign, Watchdog};
@@ -84,7 +85,7 @@ impl Supervisor {
         let title = format!("app {name}");
         let waker = Arc::clone(post.waker());
         self.apps.push(Supervised::start(title, waker, move || {
-            app_thread::run(app, &post, clock, move |result| {
+            app_thread::run(app, &post, clock::monotonic, move |result| {
                 let _ = ready.send((name, result)); // nobody listens if the start was given up
             });
         })?);

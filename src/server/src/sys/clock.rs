@@ -1,13 +1,24 @@
-//! clock_gettime(2), of what std does not offer.
+//! clock_gettime(2), of what std does not offer, or not as cheaply as each turn wants it.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// Time since some moment in the past, the same for all threads; it never goes back.
+#[inline]
+pub fn monotonic() -> Duration {
+    read(ClockId::Monotonic)
+}
+
 /// Processor time that this thread has used.
 pub fn thread_time() -> Duration {
-    // Positive by the clock's nature; the conversion asks.
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+    read(ClockId::ThreadCPUTime)
+}
+
+#[inline]
+fn read(clock: ClockId) -> Duration {
+    // Positive by the clocks' nature; the conversion asks.
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 #[cfg(test)]

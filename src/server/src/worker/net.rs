@@ -5,14 +5,14 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use ringsocket_proto::Millis;
 use rustix::event::epoll::EventFlags;
 
 use crate::log;
 use crate::message::PeerAddress;
-use crate::sys::{epoll::Epoll, heap, socket};
+use crate::sys::{clock, epoll::Epoll, heap, socket};
 use crate::waker::Waker;
 
 /// Names a connection to [`Net`]: its slot and the slot's generation, so that an event which was
@@ -117,7 +117,8 @@ const IS_WAKER: u64 = 1 << 30;
 pub struct Kernel {
     epoll: Epoll,
     listeners: Vec<Listening>,
-    start: Instant,
+    /// The moment, by [`clock::monotonic`], from which it counts.
+    start: Duration,
 }
 
 /// A listening socket that this worker polls.
@@ -140,7 +141,7 @@ impl Kernel {
         event_c: usize,
         waker: &Waker,
         listeners: Vec<Listening>,
-        start: Instant,
+        start: Duration,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(event_c)?;
         if let Some(eventfd) = waker.as_eventfd() {
@@ -154,7 +155,7 @@ impl Net for Kernel {
     type Socket = OwnedFd;
 
     fn now(&self) -> Millis {
-        Millis(self.start.elapsed().as_millis() as u64)
+        Millis(clock::monotonic().saturating_sub(self.start).as_millis() as u64)
     }
 
     fn wall_clock(&self) -> SystemTime {
