@@ -42,6 +42,8 @@ const FIRST_RESERVE: usize = 32;
 pub struct Timers {
     /// The last tick that has begun, as far as the worker has said.
     now: u64,
+    /// Which buckets of each level have entries: together, as each turn looks at them.
+    occupied: [u64; LEVELS],
     levels: [Level; LEVELS],
     /// What has come up and is not taken yet.
     due: Vec<Token>,
@@ -49,15 +51,11 @@ pub struct Timers {
 
 /// The buckets of one digit.
 #[derive(Debug)]
-struct Level {
-    /// Which buckets have entries.
-    occupied: u64,
-    buckets: [Vec<Token>; SLOTS],
-}
+struct Level([Vec<Token>; SLOTS]);
 
 impl Default for Level {
     fn default() -> Self {
-        Self { occupied: 0, buckets: std::array::from_fn(|_| Vec::new()) }
+        Self(std::array::from_fn(|_| Vec::new()))
     }
 }
 
@@ -81,13 +79,12 @@ impl Timers {
             self.due.push(token); // the end of time
             return Millis(self.now << TICK_BITS);
         }
-        let level = (tick ^ self.now).ilog2() / DIGIT_BITS;
-        let shift = level * DIGIT_BITS;
+        let level = ((tick ^ self.now).ilog2() / DIGIT_BITS) as usize;
+        let shift = level as u32 * DIGIT_BITS;
         let digit = tick >> shift;
         let slot = digit as usize % SLOTS;
-        let level = &mut self.levels[level as usize];
-        level.occupied |= 1 << slot;
-        let bucket = &mut level.buckets[slot];
+        self.occupied[level] |= 1 << slot;
+        let bucket = &mut self.levels[level].0[slot];
         if bucket.len() == bucket.capacity() {
             // A quarter at a time, so that a reminder takes hardly more than its eight bytes.
             bucket.reserve_exact(FIRST_RESERVE.max(bucket.len() / 4));
@@ -107,15 +104,17 @@ impl Timers {
     /// ones are counted from `now`.
     pub fn pop_due(&mut self, now: Millis) -> Option<Token> {
         let now = (now.0 >> TICK_BITS).min(LAST_TICK);
+        if now == self.now && self.due.is_empty() {
+            return None; // what has been added since is for later ticks
+        }
         loop {
             if let Some(token) = self.due.pop() {
                 return Some(token);
             }
             let Some(first) = self.first().filter(|first| first.tick <= now) else { break };
             self.now = first.tick;
-            let level = &mut self.levels[first.level];
-            level.occupied &= !(1 << first.slot);
-            self.due = std::mem::take(&mut level.buckets[first.slot]);
+            self.occupied[first.level] &= !(1 << first.slot);
+            self.due = std::mem::take(&mut self.levels[first.level].0[first.slot]);
         }
         self.now = self.now.max(now);
         self.due = Vec::new(); // its memory is given back
@@ -125,9 +124,8 @@ impl Timers {
     /// The bucket that comes up next.
     #[inline]
     fn first(&self) -> Option<First> {
-        let is_in_use = |level: &Level| level.occupied != 0;
-        let level = self.levels.iter().position(is_in_use)?;
-        let slot = self.levels[level].occupied.trailing_zeros() as usize;
+        let level = self.occupied.iter().position(|&buckets| buckets != 0)?;
+        let slot = self.occupied[level].trailing_zeros() as usize;
         let shift = level as u32 * DIGIT_BITS;
         // The digits above are those of now, the ones below are 0.
         let above = self.now >> shift >> DIGIT_BITS << DIGIT_BITS;

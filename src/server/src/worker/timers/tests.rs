@@ -187,7 +187,7 @@ fn a_reminder_takes_hardly_more_than_eight_bytes_and_gives_them_back() {
     const COUNT: usize = 100_000;
     let mut timers = Timers::default();
     let memory = |timers: &Timers| {
-        let buckets = timers.levels.iter().flat_map(|level| &level.buckets);
+        let buckets = timers.levels.iter().flat_map(|level| &level.0);
         buckets.chain([&timers.due]).map(|bucket| bucket.capacity() * size_of::<Token>()).sum()
     };
     for slot in 0..COUNT {
