@@ -120,17 +120,19 @@ impl<N: Net> Worker<N> {
             return false;
         }
         // What its own thread has sent comes first.
-        if let Some(news) = self.deliver_from(app) {
-            self.heed(app, news);
-        }
-        if self.from_apps[app].refresh() || self.to_apps[app].has_failed() {
-            self.end_session(app);
-            return false;
+        if self.from_apps[app].refresh() {
+            if let Some(news) = self.deliver_from(app) {
+                self.heed(app, news);
+            }
+            if self.from_apps[app].refresh() || self.to_apps[app].has_failed() {
+                self.end_session(app);
+                return false;
+            }
         }
         // So does what its thread has not read, which may be there although it was published in an
         // earlier turn: the thread may have left the app, but not looked for the last time.
         let _ = self.to_apps[app].publish_for_session();
-        self.read_ring(app, loans)
+        self.to_apps[app].is_read() || self.read_ring(app, loans)
     }
 
     /// Calls the app for what this worker has put into its ring in this session. False if the session

@@ -364,6 +364,12 @@ impl ToApp {
         is_behind
     }
 
+    /// Whether the app has dealt with all records that there have been. For who has the run right.
+    #[inline]
+    pub fn is_read(&mut self) -> bool {
+        self.ring.is_drained()
+    }
+
     /// Gives back the memory that only a burst needed. False if the app still uses some of it.
     pub fn trim(&mut self) -> bool {
         self.ring.reclaim(&mut self.blocks);

@@ -195,6 +195,7 @@ fn what_an_app_sends_to_others_while_its_ring_is_full_reaches_only_them() {
     });
     let (socket, other) = (bench.connect(0), bench.connect(1));
     other_id.store(bench.worker.client_id(1).to_u64(), Ordering::Relaxed);
+    assert!(bench.worker.to_apps[0].push(Inbound::Drain).is_ok()); // it never comes to the end
     while !bench.worker.to_apps[0].is_congested() {
         socket.came.borrow_mut().extend(frame(BINARY, 8000));
         bench.turn();
