@@ -290,7 +290,14 @@ impl<N: Net> Worker<N> {
     }
 
     /// Has every app learn what there is for it.
+    #[inline]
     fn publish_all(&mut self) {
+        if !self.to_apps.are_at_rest() {
+            self.publish_touched();
+        }
+    }
+
+    fn publish_touched(&mut self) {
         for app in self.to_apps.touched() {
             self.publish(app);
         }
@@ -334,7 +341,8 @@ impl<N: Net> Worker<N> {
         let records = self.waker.has_mail();
         // Each of them must be asked, since asking is what has us woken.
         let mut room = false;
-        for to_app in self.to_apps.pending() {
+        for app in self.to_apps.touched() {
+            let to_app = &mut self.to_apps[app];
             room |= to_app.has_room() || to_app.is_left();
         }
         stop || records || room
@@ -347,10 +355,13 @@ impl<N: Net> Worker<N> {
             }
             Life::Serving | Life::Over => None,
         };
-        let next = [self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop];
-        let next = next.into_iter().flatten().min()?;
+        let mut next = Millis::NEVER;
+        for at in &[self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop] {
+            next = next.min(at.unwrap_or(Millis::NEVER));
+        }
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
-        Some(Duration::from_millis((next.0 + 1).saturating_sub(self.now.0)))
+        let wait = || Duration::from_millis((next.0 + 1).saturating_sub(self.now.0));
+        (next != Millis::NEVER).then(wait)
     }
 
     fn take_events(&mut self) {

@@ -54,13 +54,19 @@ impl AppSet {
     /// Those of the first `count` apps that are in it.
     #[inline]
     pub fn iter(self, count: usize) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        let first = std::iter::from_fn(move || {
-            let bit = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
-            (bit < BITS).then_some(bit)
-        });
-        first.take_while(move |&bit| bit < count).flat_map(move |bit| (bit..count).step_by(BITS))
+        let (mut rest, mut app) = (self.0, count);
+        std::iter::from_fn(move || {
+            app += BITS; // the next one alike
+            if app >= count {
+                let bit = rest.trailing_zeros() as usize;
+                if bit >= count.min(BITS) {
+                    return None;
+                }
+                rest &= rest - 1;
+                app = bit;
+            }
+            Some(app)
+        })
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) enum News {
 
 impl<N: Net> Worker<N> {
     /// Gathers what the apps have for this worker's connections.
+    #[inline]
     pub(super) fn deliver(&mut self) {
         let mut mail = std::mem::take(&mut self.mail);
         mail.extend(AppSet::from_bits(self.waker.take_mail()));
@@ -182,7 +183,14 @@ impl<N: Net> Worker<N> {
     }
 
     /// Gives the space of all records looked at back to the apps.
+    #[inline]
     pub(super) fn release_rings(&mut self) {
+        if !self.delivered.is_empty() {
+            self.release_delivered();
+        }
+    }
+
+    fn release_delivered(&mut self) {
         for app in std::mem::take(&mut self.delivered).iter(self.from_apps.len()) {
             if self.from_apps[app].release() {
                 self.to_apps.wake(app);

@@ -214,7 +214,15 @@ impl<N: Net> Worker<N> {
     }
 
     /// Takes the steps of stopping that it is time for.
+    #[inline]
     pub(super) fn stop_by_steps(&mut self) {
+        if !matches!(self.life, Life::Serving) || self.is_to_stop() {
+            self.go_on_stopping();
+        }
+    }
+
+    #[cold]
+    fn go_on_stopping(&mut self) {
         loop {
             let before = self.life;
             self.take_step_of_stopping();

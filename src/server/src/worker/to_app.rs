@@ -93,16 +93,15 @@ impl ToApps {
         self.ways.iter_mut()
     }
 
+    /// Whether none is to be looked at in this turn.
+    #[inline]
+    pub fn are_at_rest(&self) -> bool {
+        self.touched.is_empty()
+    }
+
     /// The numbers of those that are to be looked at in this turn.
     pub fn touched(&self) -> impl Iterator<Item = usize> + use<> {
         self.touched.iter(self.ways.len())
-    }
-
-    /// Those that wait for something, to be asked for it.
-    pub fn pending(&mut self) -> impl Iterator<Item = &mut ToApp> {
-        let touched = self.touched;
-        let ways = self.ways.iter_mut().enumerate();
-        ways.filter(move |(app, _)| touched.contains(*app)).map(|(_, way)| way)
     }
 
     /// Forgets those that wait for nothing, once all have been published: again those for which there
