@@ -79,6 +79,7 @@ impl AppLoop {
     pub fn new(mut instance: Instance, inbound: Vec<Consumer>, threads: Threads) -> Self {
         let name = instance.context().facts.name.clone();
         let ended = vec![false; inbound.len()];
+        let threads = if instance.runs_on_any_thread() { threads } else { Threads::Own };
         Self {
             instance,
             inbound,
@@ -133,10 +134,7 @@ impl AppLoop {
 
     /// Whether workers may call the app while its own thread sleeps.
     pub fn may_be_lent(&self) -> bool {
-        self.instance.runs_on_any_thread()
-            && self.pace.is_quick()
-            && !self.is_behind
-            && self.fault.is_none()
+        self.pace.is_quick() && !self.is_behind && self.fault.is_none()
     }
 
     /// Whether there is something that only the app's own thread can do, or has to know for its
@@ -298,7 +296,7 @@ impl Batch<'_> {
             return Ok(false);
         }
         let now = instance.context().clock;
-        let (start, work_start) = (now(), clock::thread_time());
+        let (start, work_start) = (now(), pace.is_judged().then(clock::thread_time));
         let mut count = 0;
         let mut result = Ok(());
         while count < *size && result.is_ok() {
@@ -320,7 +318,9 @@ impl Batch<'_> {
         }
         let took = now().saturating_sub(start);
         *size = next_batch(*size, count, took);
-        pace.note_batch(count, took, clock::thread_time().saturating_sub(work_start));
+        if let Some(work_start) = work_start {
+            pace.note_batch(count, took, clock::thread_time().saturating_sub(work_start));
+        }
         result.map(|()| true)
     }
 }

@@ -88,6 +88,11 @@ impl Pace {
         }
     }
 
+    /// Whether it depends on the app's pace where it runs. If not, no clock need be looked at.
+    pub(super) fn is_judged(&self) -> bool {
+        self.threads == Threads::Auto
+    }
+
     /// A deputy begins, or has had callbacks timed by other means.
     pub(super) fn begin_session(&mut self) {
         self.until_look = 0;
@@ -106,6 +111,9 @@ impl Pace {
     /// each time would cost more than many a callback.
     #[inline]
     pub(super) fn is_to_be_timed(&mut self) -> bool {
+        if !self.is_judged() {
+            return false;
+        }
         match self.until_look.checked_sub(1) {
             Some(left) => self.until_look = left,
             None => return true,
@@ -207,6 +215,9 @@ mod tests {
         let (mut own, mut any) = (Pace::new(Threads::Own), Pace::new(Threads::Any));
         assert!(any.is_quick() && call(&mut any, Duration::from_secs(1)));
         (0..100).for_each(|_| assert!(!quick(&mut own)));
+        any.begin_session();
+        assert!(!own.is_judged() && !any.is_judged() && !any.is_to_be_timed());
+        any.end_session(|| unreachable!("it does not matter how long that took"));
     }
 
     #[test]
