@@ -25,7 +25,14 @@ const PARTS: usize = 32;
 impl<N: Net> Worker<N> {
     /// Writes to every connection that has something gathered, and finishes those that are over.
     /// Nothing is lent any more then.
+    #[inline]
     pub(super) fn flush_gathered(&mut self, lent: Lent<'_>) {
+        if !self.gather.is_empty() {
+            self.flush_touched(lent);
+        }
+    }
+
+    fn flush_touched(&mut self, lent: Lent<'_>) {
         let touched = self.gather.take_touched();
         for &slot in &touched {
             self.flush(slot, lent);

@@ -195,6 +195,12 @@ impl Gather {
         }
     }
 
+    /// Whether nothing has been gathered, be it for nobody.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.scratch.is_empty()
+    }
+
     /// Whether there are connections to flush.
     pub fn has_touched(&self) -> bool {
         !self.touched.is_empty()
