@@ -28,25 +28,28 @@ pub fn run(
         let timer = match app.turn() {
             Turn::Over => return,
             Turn::Busy if post.is_asked_for(&app) => {
-                look_at.get_or_insert_with(|| clock().saturating_add(TRIM_AFTER));
+                let now = clock();
+                look_at.get_or_insert(now.saturating_add(TRIM_AFTER));
                 let until = [app.timer(), look_at].into_iter().flatten().min();
-                app = sleep(post.cede(app, until), post, until, clock);
+                app = sleep(post.cede(app, until), post, until, now);
                 continue;
             }
             Turn::Busy => continue,
             Turn::Idle(timer) => timer,
         };
-        if look_at.is_none_or(|at| at <= clock()) {
+        let mut now = clock();
+        if look_at.is_none_or(|at| at <= now) {
             look_at = app.trim(TRIM_AFTER);
+            now = clock();
         }
         let until = [timer, look_at].into_iter().flatten().min();
-        app = sleep(post.lie_down(post.leave(app, until)), post, until, clock);
+        app = sleep(post.lie_down(post.leave(app, until)), post, until, now);
     }
 }
 
 /// Sleeps until `until`, if that is how it is. Meanwhile workers may have the app.
-fn sleep(mut rest: Rest, post: &Post, until: Option<Duration>, clock: Clock) -> Box<AppLoop> {
-    let mut timeout = until.map(|at| at.saturating_sub(clock()));
+fn sleep(mut rest: Rest, post: &Post, until: Option<Duration>, now: Duration) -> Box<AppLoop> {
+    let mut timeout = until.map(|at| at.saturating_sub(now));
     loop {
         match rest {
             Rest::Awake(app) => return app,
