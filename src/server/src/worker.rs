@@ -365,9 +365,8 @@ impl<N: Net> Worker<N> {
     }
 
     fn take_events(&mut self) {
-        let mut ready = std::mem::take(&mut self.ready);
-        for event in ready.drain(..) {
-            match event {
+        for index in 0..self.ready.len() {
+            match self.ready[index] {
                 Ready::Listener(listener) => self.accept(listener),
                 Ready::Socket { token, readable, writable, hangup } => {
                     let Some(peer) = self.peers.named(token) else { continue };
@@ -382,7 +381,7 @@ impl<N: Net> Worker<N> {
                 }
             }
         }
-        self.ready = ready;
+        self.ready.clear();
     }
 
     fn note_writable(&mut self, slot: u32) {
