@@ -48,7 +48,7 @@ impl<N: Net> Worker<N> {
         let is_in_session = if self.to_apps[app].is_in_session() {
             self.catch_up(app, loans)
         } else {
-            self.begin_session(app, loans)
+            self.to_apps[app].may_be_called() && self.begin_session(app, loans)
         };
         if !is_in_session {
             return self.to_apps[app].push_message(client, is_text, payload);

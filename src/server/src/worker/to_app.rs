@@ -291,6 +291,12 @@ impl ToApp {
         }
     }
 
+    /// Whether there is a deputy, to call the app at times. Not during a call.
+    #[inline]
+    pub fn may_be_called(&self) -> bool {
+        self.deputy.is_some()
+    }
+
     /// Whether the deputy holds the app's run right.
     #[inline]
     pub fn is_in_session(&self) -> bool {
