@@ -274,9 +274,9 @@ impl<N: Net> Worker<N> {
         self.pressed = 0;
 
         self.trim_when_idle();
+        self.resume_congested();
         self.take_events();
         self.meet_deadlines();
-        self.resume_congested();
         self.read_queued();
         self.publish_all();
 

@@ -130,9 +130,12 @@ impl<N: Net> Worker<N> {
             return Some(Hindrance::Stop);
         }
         let receive = self.receive_buffer.len();
-        let mut is_congested =
-            |app: u16| self.to_apps[usize::from(app)].is_nearly_congested(receive);
-        if peer.is_in_debt() || peer.has_app() && is_congested(peer.app) {
+        let mut is_congested = |app: usize| {
+            self.to_apps[app].is_congested()
+                || self.to_apps[app].is_nearly_congested(receive)
+                    && self.to_apps[app].hold_back(receive)
+        };
+        if peer.is_in_debt() || peer.has_app() && is_congested(peer.app.into()) {
             return Some(Hindrance::App);
         }
         let may_be_read = peer.may_be_read(self.shared.policy.max_backpressure);

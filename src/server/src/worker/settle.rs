@@ -22,8 +22,11 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    /// Goes on with the peers of apps that have room in their rings again.
+    /// Goes on with the peers of apps that have room again, or time. They come before all others, who
+    /// would else use it up each time; but who has come to something in this way is then read after
+    /// those.
     pub(super) fn resume_congested(&mut self) {
+        let mut others = std::mem::take(&mut self.queue);
         for app in self.to_apps.touched() {
             if !self.to_apps[app].has_room() {
                 continue;
@@ -32,8 +35,17 @@ impl<N: Net> Worker<N> {
                 let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
                 let Some(peer) = self.peers.named(token) else { continue };
                 peer.flags.waiting = false;
+                let was_in_debt = peer.is_in_debt();
                 self.settle(token);
+                if was_in_debt && self.queue.back() == Some(&token) {
+                    others.extend(self.queue.pop_back());
+                }
             }
+        }
+        if self.queue.is_empty() {
+            self.queue = others;
+        } else {
+            self.queue.append(&mut others);
         }
     }
 

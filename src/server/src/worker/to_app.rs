@@ -20,7 +20,7 @@ use crate::waker::Waker;
 
 /// So long a session may last in one turn; those messages that the app has not read by then go the
 /// same way in the next, so that clients of other apps need not wait for all of them.
-const SESSION_MAX: Duration = Duration::from_millis(2);
+const SESSION_MAX: Duration = Duration::from_millis(5);
 
 /// After so many messages the clock is looked at.
 const LOOK_EVERY: u32 = 64;
@@ -170,16 +170,18 @@ impl ToApp {
         self.congestion.is_some()
     }
 
-    /// Whether they have to wait because one more receive of so many bytes may bring more than there
-    /// is memory for: what has no room must be copied once more, to be kept.
+    /// Whether one more receive of so many bytes may bring more than there is memory for.
     #[inline]
-    pub fn is_nearly_congested(&mut self, receive: usize) -> bool {
-        if self.congestion.is_none() && self.blocks.in_use() > 0 {
-            self.ring.reclaim(&mut self.blocks);
-            let in_use = self.blocks.in_use();
-            if in_use > 0 && in_use + receive > self.blocks.budget() {
-                self.congestion = Some(Congestion::Blocks { in_use });
-            }
+    pub fn is_nearly_congested(&self, receive: usize) -> bool {
+        let in_use = self.blocks.in_use();
+        in_use > 0 && in_use + receive > self.blocks.budget()
+    }
+
+    /// Has peers wait in that case, too: what has no room must be copied once more, to be kept.
+    pub fn hold_back(&mut self, receive: usize) -> bool {
+        self.ring.reclaim(&mut self.blocks);
+        if self.is_nearly_congested(receive) {
+            self.congestion = Some(Congestion::Blocks { in_use: self.blocks.in_use() });
         }
         self.is_congested()
     }

@@ -342,7 +342,7 @@ fn an_app_has_so_much_time_in_a_turn_and_others_go_on() {
     ]);
     let (one, two, bystander) = (bench.connect(0), bench.connect(1), bench.connect(2));
     bench.worker.peers.get_mut(2).expect("a peer").app = 1;
-    bench.worker.net.tick = 1;
+    bench.worker.net.tick = 2;
     one.came.borrow_mut().extend(frame(BINARY, 1).repeat(400));
     two.came.borrow_mut().extend(frame(BINARY, 1).repeat(400));
     bystander.came.borrow_mut().extend(frame(BINARY, 1));
@@ -356,4 +356,29 @@ fn an_app_has_so_much_time_in_a_turn_and_others_go_on() {
     let pushed = bench.records();
     assert!(pushed.iter().all(|kind| *kind == "message"));
     assert_eq!(first.len() + read.lock().expect("no panic").len() + pushed.len(), 801);
+}
+
+#[test]
+fn those_for_whom_there_was_no_time_come_first_in_the_next_turn() {
+    let read = Arc::new(Mutex::new([0; 8]));
+    let noted = Arc::clone(&read);
+    let mut bench = Bench::new(move |call| {
+        if let Call::Read(client, ..) = call {
+            noted.lock().expect("no panic")[client.slot() as usize] += 1;
+        }
+        true
+    });
+    let clients: Vec<_> = (0..8).map(|slot| bench.connect(slot)).collect();
+    bench.worker.net.tick = 1;
+    for _ in 0..30 {
+        // There is always something to read from everybody.
+        for client in &clients {
+            let missing = 200 - client.came.borrow().len() / 7;
+            client.came.borrow_mut().extend(frame(BINARY, 1).repeat(missing));
+        }
+        bench.turn();
+    }
+    let read = read.lock().expect("no panic");
+    let (least, most) = (read.iter().min(), read.iter().max());
+    assert!(most <= least.map(|least| least * 2).as_ref(), "{read:?}");
 }
