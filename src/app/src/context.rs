@@ -123,8 +123,8 @@ impl<'a> Context<'a> {
     }
 
     /// Address and port of a client; behind proxies that the server trusts, those that they tell
-    /// (port 0 if they tell none). `None` if the client has left, or has no address because it came
-    /// through a unix socket.
+    /// (port 0 if they tell none). `None` once the client's `close` has returned, or if it has no
+    /// address because it came through a unix socket.
     #[must_use]
     pub fn address(&self, client: ClientId) -> Option<SocketAddr> {
         let info = self.client_info(client)?;
@@ -140,7 +140,7 @@ impl<'a> Context<'a> {
     }
 
     /// `endpoint_id` (of the server's configuration) of the endpoint that a client came by. `None`
-    /// if the client has left.
+    /// once the client's `close` has returned.
     #[must_use]
     pub fn endpoint(&self, client: ClientId) -> Option<u16> {
         Some(self.client_info(client)?.endpoint_id)

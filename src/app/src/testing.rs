@@ -75,6 +75,7 @@ impl<A: App> TestHost<A> {
     pub fn start_with(max_message_size: usize) -> Result<Self, String> {
         let world = World {
             clients: BTreeMap::new(),
+            closing: None,
             callback: Callback::Init,
             max_message_size,
             timer: None,
@@ -201,7 +202,6 @@ impl<A: App> TestHost<A> {
         code: u16,
         reason: impl AsRef<[u8]>,
     ) -> Result<(), Stopped> {
-        self.world_mut().clients.remove(&client.get());
         self.call_close(client.get(), code, reason.as_ref())
     }
 
@@ -275,8 +275,13 @@ impl<A: App> TestHost<A> {
     ) -> Result<(), Stopped> {
         let close = self.app.close.expect("the SDK exports all callbacks");
         let reason = abi::Bytes::of(reason);
+        let world = self.world_mut();
+        world.closing = world.clients.remove_entry(&client);
         // SAFETY: a valid context and state; the reason is borrowed for the call.
-        self.call(Callback::Other, |rs, state| unsafe { close(rs, state, client, code, reason) })
+        let close = |rs, state| unsafe { close(rs, state, client, code, reason) };
+        let result = self.call(Callback::Other, close);
+        self.world_mut().closing = None;
+        result
     }
 
     /// Calls a callback, then `close` for each client that it closed.
@@ -302,7 +307,6 @@ impl<A: App> TestHost<A> {
         if self.is_lingering {
             return Ok(());
         }
-        self.world_mut().clients.remove(&id);
         self.closed.insert(id, (code, reason.clone()));
         self.call_close(id, code, reason.as_bytes())
     }

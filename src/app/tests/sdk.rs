@@ -96,6 +96,7 @@ impl App for Puppet {
         self.notes.entry(client).or_default().push(note.clone());
         cx.to_all().text(&format!("{client} left: {note}"));
         assert_eq!(self.notes[&client].len(), 1, "close is called once");
+        assert!(cx.endpoint(client).is_some(), "it is known until close has returned");
     }
 
     fn timer(&mut self, cx: &mut Context<'_>) {

@@ -34,6 +34,8 @@ pub(super) enum Callback {
 /// What the functions of the host table work on.
 pub(super) struct World {
     pub(super) clients: BTreeMap<abi::ClientId, Client>,
+    /// The client whose `close` is running: nothing reaches it, but it can be asked about.
+    pub(super) closing: Option<(abi::ClientId, Client)>,
     pub(super) callback: Callback,
     pub(super) max_message_size: usize,
     pub(super) timer: Option<Duration>,
@@ -144,7 +146,10 @@ unsafe extern "C" fn host_client_info(
 ) -> c_int {
     // SAFETY: the app hands over the context it was given.
     let world = unsafe { world(rs) };
-    let Some(client) = world.clients.get(&client) else { return abi::E_CLIENT };
+    let closing = world.closing.as_ref().filter(|(id, _)| *id == client);
+    let Some(client) = world.clients.get(&client).or(closing.map(|(_, client)| client)) else {
+        return abi::E_CLIENT;
+    };
     let mut found = abi::ClientInfo { endpoint_id: client.visit.endpoint, ..Default::default() };
     if let Some(address) = client.visit.address {
         found.port = address.port();

@@ -343,8 +343,10 @@ fn hand_over(
             Ok(())
         }
         Inbound::Close { client, code, reason } => {
-            instance.context().clients.remove(client);
-            instance.close(client, code, reason)
+            instance.context().begin_close(client);
+            instance.close(client, code, reason)?;
+            instance.context().end_close();
+            Ok(())
         }
         Inbound::Drain => {
             instance.context().outlets.tell(worker, &Outbound::drained_head(), &[], &[]);

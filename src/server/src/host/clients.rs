@@ -38,11 +38,11 @@ impl Clients {
         table[slot] = Client { generation: id.generation(), endpoint, address };
     }
 
-    /// Forgets a client.
-    pub fn remove(&mut self, id: ClientId) {
-        if self.get(id).is_some() {
-            self.tables[id.worker()][id.slot() as usize] = EMPTY;
-        }
+    /// Forgets a client, and says who it was.
+    pub fn remove(&mut self, id: ClientId) -> Option<Client> {
+        let known = *self.get(id)?;
+        self.tables[id.worker()][id.slot() as usize] = EMPTY;
+        Some(known)
     }
 
     /// The client with this id, if it is open. Any number may be asked for.

@@ -8,7 +8,7 @@ use ringsocket_app::abi;
 use ringsocket_proto::CloseCode;
 use ringsocket_proto::frame::{self, Opcode};
 
-use super::clients::Clients;
+use super::clients::{Client, Clients};
 use super::outlets::{LISTED_MAX, Outlets};
 use crate::log::{self, Code, Fields, Level};
 use crate::message::{ClientId, Outbound, PeerAddress, Scope};
@@ -42,6 +42,8 @@ pub struct Context {
     pub(super) is_quitting: bool,
     /// What the app sends as text is UTF-8, by its own word.
     pub(super) is_utf8_sent: bool,
+    /// The client whose `close` is running: nothing reaches it, but it can be asked about.
+    closing: Option<(ClientId, Client)>,
     /// `open` is running: what it sends is kept.
     is_opening: bool,
     kept: Vec<Kept>,
@@ -72,6 +74,7 @@ impl Context {
             is_mute: false,
             is_quitting: false,
             is_utf8_sent: false,
+            closing: None,
             is_opening: false,
             kept: Vec::new(),
             kept_bytes: 0,
@@ -100,6 +103,16 @@ impl Context {
                 Kept::Close { id, code, reason } => self.close_now(id, code, &reason),
             }
         }
+    }
+
+    /// The app's `close` is about to be called for a client, which nothing reaches from now on.
+    pub fn begin_close(&mut self, id: ClientId) {
+        self.closing = self.clients.remove(id).map(|client| (id, client));
+    }
+
+    /// The app's `close` has returned: nobody asks about the client any more.
+    pub fn end_close(&mut self) {
+        self.closing = None;
     }
 
     /// Keeps what `open` sends, `bytes` in size.
@@ -251,7 +264,9 @@ impl Context {
 
     /// Who a client is.
     pub fn client_info(&self, id: ClientId) -> Result<abi::ClientInfo, c_int> {
-        let client = self.clients.get(id).filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
+        let closing = self.closing.as_ref().filter(|(closing, _)| *closing == id);
+        let client = self.clients.get(id).or(closing.map(|(_, client)| client));
+        let client = client.filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
         let mut info = abi::ClientInfo { endpoint_id: client.endpoint, ..Default::default() };
         match client.address {
             PeerAddress::V4(ip, port) => {
