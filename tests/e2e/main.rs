@@ -4,6 +4,7 @@
 mod activation;
 mod apps;
 mod bounds;
+mod c_apps;
 mod callbacks;
 mod chat;
 mod check;

@@ -40,17 +40,17 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
-/// Compiles one C file of the repository as an app against `ringsocket.h`; warnings are errors.
+/// Compiles C files of the repository as an app against `ringsocket.h`; warnings are errors.
 /// `defines` are given as `-D`.
-pub fn compile_c(source: &str, defines: &[&str], to: &Path) {
+pub fn compile_c(sources: &[&str], defines: &[&str], to: &Path) {
     let output = Command::new("cc")
-        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC"])
+        .args(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-shared", "-fpic"])
         .arg("-I")
         .arg(root().join("src/app/include"))
         .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-o")
         .arg(to)
-        .arg(root().join(source))
+        .args(sources.iter().map(|source| root().join(source)))
         .output()
         .expect("running cc");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -88,8 +88,13 @@ impl Builder {
 
     /// Compiles a C file of the repository into the apps folder.
     pub fn c_app(self, source: &str, defines: &[&str], installed: &str) -> Self {
+        self.c_app_of(&[source], defines, installed)
+    }
+
+    /// The same for an app of several files.
+    pub fn c_app_of(self, sources: &[&str], defines: &[&str], installed: &str) -> Self {
         let to = self.folder.path().join(format!("apps/{installed}.so"));
-        apps::compile_c(source, defines, &to);
+        apps::compile_c(sources, defines, &to);
         self
     }
 

@@ -4,7 +4,11 @@
  * ringsocket.h: the interface between RingSocket, a WebSocket server, and an
  * app, a shared library that the server loads.
  *
- * An app exports one constant, `ringsocket_app`, a table of its callbacks. Each
+ * In C, most apps are best made with the macro RS_APP and its helpers, which read
+ * and check messages: see ringsocket/app.h and ringsocket/helpers.h. They rest on
+ * what follows, and are source-compatible with the original RingSocket.
+ *
+ * By itself, an app exports one constant, `ringsocket_app`, a table of its callbacks. Each
  * callback gets an `rs_t`, through which it reaches the server's functions.
  *
  *     #include <ringsocket.h>
@@ -53,6 +57,11 @@
 
 #ifndef RINGSOCKET_H
 #define RINGSOCKET_H
+
+/* The second part, for C, also needs what POSIX and Linux add to the C library. */
+#if !defined(__cplusplus) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
 
 #include <stddef.h>
 #include <stdint.h>
@@ -286,7 +295,7 @@ struct rs_host {
     int (*close)(rs_t *rs, rs_client_id client, uint16_t code,
                  const uint8_t *reason, size_t reason_size);
 
-    /* Fills *info, as long as the client's close has not been called.
+    /* Fills *info, until the client's close has returned.
      * RS_OK, RS_E_CLIENT, RS_E_ARG. */
     int (*client_info)(rs_t *rs, rs_client_id client, struct rs_client_info *info);
 
@@ -333,6 +342,11 @@ _Static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes 
 
 #ifdef __cplusplus
 }
+#endif
+
+/* What makes apps short: typed messages, and helpers with a state of their own. */
+#if !defined(__cplusplus)
+#include "ringsocket/app.h"
 #endif
 
 #endif /* RINGSOCKET_H */

@@ -1,0 +1,140 @@
+//! What compilers say: apps of every form compile without a warning by every standard, and mistakes
+//! do not compile. And the documentation's example, which runs.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ringsocket_tests::apps::root;
+use ringsocket_tests::daemon::Builder;
+use ringsocket_tests::folder::Folder;
+
+/// Compilers that are here; gcc must be.
+fn compilers() -> Vec<&'static str> {
+    let has_clang = Command::new("clang").arg("--version").output().is_ok();
+    if has_clang { vec!["gcc", "clang"] } else { vec!["gcc"] }
+}
+
+fn compile(compiler: &str, flags: &[&str], source: &Path, to: &Path) -> Output {
+    let warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+    let mut command = Command::new(compiler);
+    command.args(flags).args(warnings).arg("-I").arg(root().join("src/app/include"));
+    command.arg(source).arg("-o").arg(to).output().expect("running a compiler")
+}
+
+fn complaints(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn apps_compile_without_a_warning() {
+    let folder = Folder::new();
+    let sources: [(&str, &[&str]); 7] = [
+        ("tests/apps/typed.c", &[]),
+        ("tests/apps/helpers.c", &["-DHELPERS_FLAGS=RS_APP_ANY_THREAD"]),
+        ("tests/apps/helpers-more.c", &[]),
+        ("tests/apps/misuse.c", &[]),
+        ("tests/apps/timers.c", &["-DTIMER=RS_TIMER_SLEEP(tick, 5)", "-DRESULTS={0}"]),
+        ("tests/apps/odd.c", &[]),
+        ("apps/echo-c/echo.c", &[]),
+    ];
+    for compiler in compilers() {
+        for standard in ["-std=c11", "-std=c17", "-std=c2x", "-std=gnu17"] {
+            for (level, (source, defines)) in ["-O0", "-O2"]
+                .into_iter()
+                .flat_map(|level| sources.iter().map(move |source| (level, source)))
+            {
+                let flags = [&[standard, level, "-fpic", "-c"], *defines].concat();
+                let to = folder.path().join("app.o");
+                let output = compile(compiler, &flags, &root().join(source), &to);
+                let said = complaints(&output);
+                assert!(output.status.success(), "{compiler} {flags:?} {source}:\n{said}");
+            }
+        }
+    }
+}
+
+/// An app with this for `RS_READ_...`, and callbacks to choose from.
+fn app(read: &str) -> String {
+    format!(
+        "#include <ringsocket.h>\n\
+         int one(rs_t *rs, uint32_t a);\n\
+         int some(rs_t *rs, uint32_t *a, size_t c);\n\
+         int some_and_one(rs_t *rs, uint32_t *a, size_t c, uint32_t b);\n\
+         RS_APP(RS_INIT_NONE, RS_OPEN_NONE, {read}, RS_CLOSE_NONE, RS_TIMER_NONE);\n"
+    )
+}
+
+#[test]
+fn mistakes_do_not_compile() {
+    let folder = Folder::new();
+    let accepted = |read: &str| {
+        let source = folder.write("app.c", app(read));
+        let to = folder.path().join("app.o");
+        compile("gcc", &["-std=c17", "-fpic", "-c"], &source, &to)
+    };
+    // What is right, so that it is the mistake that is refused, and why it is.
+    let pairs = [
+        ("RS_READ_BIN(one, RS_NET(uint32_t))", "RS_READ_BIN(one, RS_NET(uint32_t, 2))", "one"),
+        (
+            "RS_READ_BIN(some, RS_NET(uint32_t, 0, 2))",
+            "RS_READ_BIN(some, RS_NET(uint32_t, 2))",
+            "few",
+        ),
+        (
+            "RS_READ_BIN(some, RS_NTOH(uint32_t, 0, 2))",
+            "RS_READ_BIN(some_and_one, RS_NTOH(uint32_t, 0, 2), RS_NTOH(uint32_t))",
+            "only the last parameter",
+        ),
+        (
+            "RS_READ_BIN(one, RS_NTOH(uint32_t))",
+            "RS_READ_BIN(one, RS_NTOH(struct rs_bytes))",
+            "RS_NTOH is for numbers",
+        ),
+        (
+            "RS_READ_SWITCH(RS_CASE_BIN(0, one, RS_NET(uint32_t)))",
+            "RS_READ_SWITCH(RS_CASE_BIN(0, one, RS_NET(uint32_t)), \
+             RS_CASE_UTF8(0, one, RS_NET(uint32_t)))",
+            "duplicate case",
+        ),
+    ];
+    for (right, wrong, why) in pairs {
+        let output = accepted(right);
+        assert!(output.status.success(), "{right}:\n{}", complaints(&output));
+        let output = accepted(wrong);
+        let said = complaints(&output);
+        assert!(!output.status.success() && said.contains(why), "{wrong}:\n{said}");
+    }
+}
+
+#[test]
+fn the_documentations_example_runs() {
+    let text = std::fs::read_to_string(root().join("docs/c-apps.md")).unwrap();
+    let example = text.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let builder = Builder::new().file("sum.c", example);
+    let path = builder.path().join("sum.c").display().to_string();
+    let daemon = builder.c_app(&path, &[], "sum").start();
+    let mut client = daemon.connect("/sum");
+    let mut other = daemon.connect("/sum");
+    client.binary(&[0, 0, 0, 40, 0, 2]).unwrap();
+    client.expect_text("thank you");
+    // Both have connected now, whichever the app has seen first.
+    other.binary(&[0, 0, 0, 40, 0, 2, 0, 3]).unwrap();
+    client.expect_binary(&45_i64.to_be_bytes());
+    client.binary(&[0, 0, 0, 40]).unwrap();
+    client.expect_close(4900);
+    daemon.stop_well();
+}
+
+#[test]
+fn a_log_line_says_where_it_stands() {
+    let folder = Folder::new();
+    let program = folder.path().join("log-host");
+    let source = root().join("tests/apps/log-host.c");
+    let output = compile("gcc", &["-std=c17"], &source, &program);
+    assert!(output.status.success(), "{}", complaints(&output));
+    let output = Command::new(program).output().unwrap();
+    let lines = "7 some.c:1000 says 'says()'\n4 some.c:1001 says 'words and 5'\n\
+                 2 some.c:1003 says 'no: No such file or directory'\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), lines);
+    assert!(output.status.success());
+}
