@@ -68,6 +68,9 @@ fn arrays_may_lie_on_the_stack_in_static_memory_and_on_the_heap() {
     answers(&mut client, 6, &[], "0:");
     answers(&mut client, 7, &[&[0, 0, 0, 9], &[0, 0, 1, 0]], "2: 9 256");
     answers(&mut client, 8, &[&[1, 2, 3]], "3: 1 2 3");
+    // Zeroed beyond what has come.
+    answers(&mut client, 19, &[&[0, 1, 0, 2, 0, 3, 0, 4]], "4: 1 2 3 4");
+    answers(&mut client, 19, &[&[0, 5]], "4: 5 0 0 0");
     for case in [9, 10, 11] {
         answers(&mut client, case, &[], "0:");
         answers(&mut client, case, &[&[4, 3, 2, 1]], "4: 4 3 2 1");
