@@ -207,6 +207,7 @@ struct rs_conf {
     uint32_t worker_c;        /* number of worker threads */
     uint64_t max_ws_msg_size; /* largest payload in bytes, both ways */
     struct rs_bytes app_name; /* of this app; valid for the life of the process */
+    int log_level;            /* the least important enum rs_level that is logged */
 };
 
 /* -------------------------------------------------------------------------- *

@@ -319,4 +319,6 @@ pub struct Conf {
     pub max_ws_msg_size: u64,
     /// Name of this app. Valid for the life of the process.
     pub app_name: Bytes,
+    /// The least important level that is logged: lines beyond it need not be made.
+    pub log_level: c_int,
 }

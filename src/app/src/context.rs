@@ -247,6 +247,7 @@ impl<'a> Context<'a> {
             worker_c: 0,
             max_ws_msg_size: 0,
             app_name: abi::Bytes::EMPTY,
+            log_level: 0,
         };
         // SAFETY: `rs` is that of the running callback, and `conf` is ours to be written to. The
         // only failure is a null pointer, and then the zeros stay.

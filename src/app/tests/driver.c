@@ -97,6 +97,7 @@ static int host_get_conf(rs_t *rs, struct rs_conf *conf)
     conf->worker_c = 3;
     conf->max_ws_msg_size = 4096;
     conf->app_name = bytes("driven");
+    conf->log_level = RS_LEVEL_DEBUG;
     return RS_OK;
 }
 

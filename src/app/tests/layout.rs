@@ -115,7 +115,7 @@ fn assert_structs(out: &mut String) {
     assert_struct!(out, Header { name, value });
     assert_struct!(out, Request { path, query, host, subprotocol, headers, header_c });
     assert_struct!(out, ClientInfo { endpoint_id, family, port, reserved, ip });
-    assert_struct!(out, Conf { struct_size, worker_c, max_ws_msg_size, app_name });
+    assert_struct!(out, Conf { struct_size, worker_c, max_ws_msg_size, app_name, log_level });
     assert_struct!(
         out,
         App {
@@ -287,8 +287,8 @@ fn the_table_of_the_first_release_had_two_numbers_a_text_and_six_callbacks() {
 fn a_wrong_assertion_is_refused() {
     let pairs = [
         (
-            "ASSERT(sizeof(struct rs_conf) == 32, \"\");",
-            "ASSERT(sizeof(struct rs_conf) == 31, \"\");",
+            "ASSERT(sizeof(struct rs_conf) == 40, \"\");",
+            "ASSERT(sizeof(struct rs_conf) == 39, \"\");",
         ),
         ("ASSERT(RS_E_ARG == -5, \"\");", "ASSERT(RS_E_ARG == 5, \"\");"),
         (

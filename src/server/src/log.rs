@@ -126,6 +126,11 @@ pub fn enabled(level: Level) -> bool {
     level as u8 <= LEVEL.load(Ordering::Relaxed)
 }
 
+/// The least important level that is logged.
+pub fn level() -> Level {
+    Level::from_syslog(i32::from(LEVEL.load(Ordering::Relaxed)))
+}
+
 /// Sets which lines are logged: `level` and everything more important.
 pub fn set_level(level: Level) {
     LEVEL.store(level as u8, Ordering::Relaxed);

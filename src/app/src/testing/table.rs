@@ -218,6 +218,7 @@ unsafe extern "C" fn host_get_conf(rs: *mut abi::Rs, conf: *mut abi::Conf) -> c_
         (*conf).worker_c = 2;
         (*conf).max_ws_msg_size = world(rs).max_message_size as u64;
         (*conf).app_name = abi::Bytes::of(b"test");
+        (*conf).log_level = abi::LEVEL_DEBUG;
     }
     abi::OK
 }

@@ -340,6 +340,7 @@ unsafe extern "C" fn get_conf(rs: *mut abi::Rs, conf: *mut abi::Conf) -> c_int {
         worker_c: rs.context.outlets.worker_c() as u32,
         max_ws_msg_size: facts.max_message as u64,
         app_name: abi::Bytes::of(facts.name.as_bytes()),
+        log_level: crate::log::level() as c_int,
     };
     let size = size.min(size_of::<abi::Conf>());
     // SAFETY: both are at least `size` bytes, by `struct_size` and by the line above; one is ours.
