@@ -9,6 +9,9 @@ void log_from_elsewhere(void)
     RS_LOG(LOG_NOTICE);
     RS_LOG(LOG_NOTICE, "plain");
     RS_LOG(LOG_WARNING, "%d of %s", 7, "nine");
+    int evaluated = 0;
+    RS_LOG(LOG_INFO, "%d", ++evaluated);
+    RS_LOG(LOG_NOTICE, "evaluated %d times", evaluated);
     errno = ENOENT;
     RS_LOG_ERRNO(LOG_ERR, "cannot open %s", "it");
     errno = EACCES;

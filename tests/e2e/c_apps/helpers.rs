@@ -169,6 +169,8 @@ fn log_lines_come_from_any_function_file_and_thread() {
         ["notice", "log_from_elsewhere()"],
         ["notice", "plain"],
         ["warning", "7 of nine"],
+        // What is not logged costs next to nothing.
+        ["notice", "evaluated 0 times"],
         ["error", "cannot open it: No such file or directory"],
         ["error", "log_from_elsewhere(): Permission denied"],
         ["notice", "errno is still 1"],

@@ -39,7 +39,7 @@ static inline int rs_client_info_(const struct rs_session_ *session, struct rs_c
 
 /* Address of that client: behind trusted proxies the one that they tell; of a unix
  * socket only the family. 0, or -1 with errno. Open, read. */
-RS_OWN_ int rs_get_client_addr(const rs_t *rs, struct sockaddr_storage *addr)
+static inline int rs_get_client_addr(const rs_t *rs, struct sockaddr_storage *addr)
 {
     const struct rs_session_ *const session = rs_here_(__func__, RS_IN_OPEN_ | RS_IN_READ_);
     struct rs_client_info info;
@@ -84,8 +84,8 @@ static inline enum rs_data_kind rs_get_read_data_kind(const rs_t *rs)
     return session == NULL ? RS_BIN : session->kind;
 }
 
-/* What an app may know of the configuration: max_ws_msg_size, worker_c, app_name.
- * All callbacks. */
+/* What an app may know of the configuration: max_ws_msg_size, worker_c, app_name,
+ * log_level. All callbacks. */
 static inline const struct rs_conf *rs_get_conf(const rs_t *rs)
 {
     const struct rs_session_ *const session = rs_here_(__func__, RS_IN_ALL_);
@@ -120,7 +120,7 @@ static inline struct rs_request rs_get_request(const rs_t *rs)
 
 /* Value of the first header field of that name, in any case; data is NULL if there
  * is none. Open. */
-RS_OWN_ struct rs_bytes rs_get_header(const rs_t *rs, const char *name)
+static inline struct rs_bytes rs_get_header(const rs_t *rs, const char *name)
 {
     const struct rs_request request = rs_get_request(rs);
     const size_t size = strlen(name);
@@ -160,7 +160,7 @@ static inline struct rs_bytes rs_get_close_reason(const rs_t *rs)
 /* What has been written is kept until a function of the next section sends it. More
  * than max_ws_msg_size bytes are an app fault. */
 
-RS_OWN_ __attribute__((cold, noinline)) void rs_grow_(struct rs_session_ *session, size_t size)
+static inline __attribute__((cold)) void rs_grow_(struct rs_session_ *session, size_t size)
 {
     const size_t most = (size_t) session->conf.max_ws_msg_size;
 
@@ -237,7 +237,7 @@ RS_WRITER_(rs_w_int64_hton, int64_t, RS_HTON64)
  * counts once. Nothing can be sent to the client whose close is running: to name it
  * is an app fault. Text that is not UTF-8 is not sent, and the log says so. */
 
-RS_OWN_ int rs_compare_clients_(const void *a, const void *b)
+static inline int rs_compare_clients_(const void *a, const void *b)
 {
     rs_client_id one, other;
 
@@ -247,7 +247,7 @@ RS_OWN_ int rs_compare_clients_(const void *a, const void *b)
 }
 
 /* Copies the list in order, each number once, and returns how many are left. */
-RS_OWN_ size_t rs_unique_clients_(rs_client_id *to, const rs_client_id *from, size_t count)
+static inline size_t rs_unique_clients_(rs_client_id *to, const rs_client_id *from, size_t count)
 {
     size_t kept = 0;
 
@@ -261,8 +261,9 @@ RS_OWN_ size_t rs_unique_clients_(rs_client_id *to, const rs_client_id *from, si
     return kept;
 }
 
-RS_OWN_ void rs_send_(struct rs_session_ *session, const char *helper, enum rs_data_kind kind,
-                      enum rs_recipients to, const rs_client_id *clients, size_t client_c)
+static inline void rs_send_(struct rs_session_ *session, const char *helper,
+                            enum rs_data_kind kind, enum rs_recipients to,
+                            const rs_client_id *clients, size_t client_c)
 {
     rs_t *const rs = session->rs;
 
@@ -324,8 +325,8 @@ RS_SENDER_(rs_to_every_except_cur, RS_IN_OPEN_ | RS_IN_READ_, RS_TO_ALL_EXCEPT,
 /* Codes from here on are the server's own: see enum rs_app_ws_close. */
 #define RS_CLOSE_CODE_END_ 4900
 
-RS_OWN_ void rs_close_(struct rs_session_ *session, const char *helper, uint64_t client,
-                       unsigned code, const char *reason)
+static inline void rs_close_(struct rs_session_ *session, const char *helper, uint64_t client,
+                             unsigned code, const char *reason)
 {
     rs_t *const rs = session->rs;
     const size_t size = strlen(reason);

@@ -32,7 +32,7 @@ enum rs_app_ws_close {
 };
 
 /* Closes the client whose message it is. The callback is not called. */
-RS_OWN_ int rs_refuse_(struct rs_session_ *session, enum rs_app_ws_close code)
+static inline int rs_refuse_(struct rs_session_ *session, enum rs_app_ws_close code)
 {
     rs_t *const rs = session->rs;
 
@@ -46,11 +46,9 @@ RS_OWN_ int rs_refuse_(struct rs_session_ *session, enum rs_app_ws_close code)
 
 typedef int rs_part_(struct rs_session_ *session);
 
-/* Runs `part`, or else `read`. A function of its own, so that no variable of it
- * changes between setjmp and longjmp. */
-RS_OWN_ __attribute__((noinline)) int rs_run_(struct rs_session_ *session, rs_t *rs,
-                                              unsigned callback, rs_part_ *part,
-                                              struct rs_input_ input)
+/* Runs `part`, or else `read`. No variable changes between setjmp and longjmp. */
+static inline int rs_run_(struct rs_session_ *session, rs_t *rs, unsigned callback,
+                          rs_part_ *part, struct rs_input_ input)
 {
     jmp_buf fault;
     int result;
@@ -77,7 +75,7 @@ static inline int rs_call_(struct rs_session_ *session, rs_t *rs, unsigned callb
 
 /* What the result of a callback says: from open and read also a code to close the
  * client with. */
-RS_OWN_ int rs_verdict_(struct rs_session_ *session, rs_t *rs, int result)
+static inline int rs_verdict_(struct rs_session_ *session, rs_t *rs, int result)
 {
     const bool may_close = (session->callback & (RS_IN_OPEN_ | RS_IN_READ_)) != 0;
 
@@ -98,7 +96,7 @@ RS_OWN_ int rs_verdict_(struct rs_session_ *session, rs_t *rs, int result)
  * Timer                                                                      *
  * -------------------------------------------------------------------------- */
 
-RS_OWN_ uint64_t rs_now_(void)
+static inline uint64_t rs_now_(void)
 {
     struct timespec now;
 
@@ -111,7 +109,7 @@ RS_OWN_ uint64_t rs_now_(void)
 }
 
 /* Asks the server for the next call. */
-RS_OWN_ void rs_arm_(struct rs_timer_ *timer, rs_t *rs)
+static inline void rs_arm_(struct rs_timer_ *timer, rs_t *rs)
 {
     const uint64_t passed = rs_now_() - timer->last;
 
@@ -134,7 +132,7 @@ static inline void rs_note_traffic_(struct rs_timer_ *timer, rs_t *rs)
     }
 }
 
-RS_OWN_ void rs_start_timer_(struct rs_session_ *session, rs_t *rs)
+static inline void rs_start_timer_(struct rs_session_ *session, rs_t *rs)
 {
     struct rs_timer_ *const timer = &session->timer;
 
@@ -151,7 +149,7 @@ RS_OWN_ void rs_start_timer_(struct rs_session_ *session, rs_t *rs)
 }
 
 /* Takes what the timer callback has returned for an interval; false for a fault. */
-RS_OWN_ bool rs_take_interval_(struct rs_timer_ *timer, int result)
+static inline bool rs_take_interval_(struct rs_timer_ *timer, int result)
 {
     timer->is_chosen = result > 0 || (timer->is_chosen && result == RS_TIMER_HOLD);
     switch (result) {
@@ -181,7 +179,7 @@ RS_OWN_ bool rs_take_interval_(struct rs_timer_ *timer, int result)
  * The callbacks of struct rs_app                                             *
  * -------------------------------------------------------------------------- */
 
-RS_OWN_ void rs_on_quit_(rs_t *rs, void *state)
+static inline void rs_on_quit_(rs_t *rs, void *state)
 {
     struct rs_session_ *const session = state;
 
@@ -191,7 +189,7 @@ RS_OWN_ void rs_on_quit_(rs_t *rs, void *state)
     free(session);
 }
 
-RS_OWN_ int rs_begin_(rs_t *rs, void **state, const struct rs_parts_ *parts)
+static inline int rs_begin_(rs_t *rs, void **state, const struct rs_parts_ *parts)
 {
     struct rs_session_ *const session = calloc(1, sizeof(*session));
 
@@ -216,7 +214,7 @@ RS_OWN_ int rs_begin_(rs_t *rs, void **state, const struct rs_parts_ *parts)
     return RS_CB_OK;
 }
 
-RS_OWN_ int rs_on_open_(rs_t *rs, void *state, rs_client_id client)
+static inline int rs_on_open_(rs_t *rs, void *state, rs_client_id client)
 {
     struct rs_session_ *const session = state;
 
@@ -228,8 +226,8 @@ RS_OWN_ int rs_on_open_(rs_t *rs, void *state, rs_client_id client)
     return rs_verdict_(session, rs, rs_call_(session, rs, RS_IN_OPEN_, session->parts->open));
 }
 
-RS_OWN_ int rs_on_read_(rs_t *rs, void *state, rs_client_id client, enum rs_data_kind kind,
-                        const uint8_t *data, size_t size)
+static inline int rs_on_read_(rs_t *rs, void *state, rs_client_id client, enum rs_data_kind kind,
+                              const uint8_t *data, size_t size)
 {
     struct rs_session_ *const session = state;
 
@@ -240,8 +238,8 @@ RS_OWN_ int rs_on_read_(rs_t *rs, void *state, rs_client_id client, enum rs_data
                        rs_run_(session, rs, RS_IN_READ_, NULL, (struct rs_input_) { data, size }));
 }
 
-RS_OWN_ int rs_on_close_(rs_t *rs, void *state, rs_client_id client, uint16_t code,
-                         struct rs_bytes reason)
+static inline int rs_on_close_(rs_t *rs, void *state, rs_client_id client, uint16_t code,
+                               struct rs_bytes reason)
 {
     struct rs_session_ *const session = state;
 
@@ -255,7 +253,7 @@ RS_OWN_ int rs_on_close_(rs_t *rs, void *state, rs_client_id client, uint16_t co
     return rs_verdict_(session, rs, rs_call_(session, rs, RS_IN_CLOSE_, session->parts->close));
 }
 
-RS_OWN_ int rs_on_timer_(rs_t *rs, void *state)
+static inline int rs_on_timer_(rs_t *rs, void *state)
 {
     struct rs_session_ *const session = state;
     struct rs_timer_ *const timer = &session->timer;

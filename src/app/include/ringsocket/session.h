@@ -94,9 +94,6 @@ struct rs_session_ {
 extern __attribute__((visibility("hidden"))) _Thread_local struct rs_session_ *rs_session_;
 extern __attribute__((visibility("hidden"))) _Thread_local char rs_thread_id_[33];
 
-/* Function of a header: static, and not missed where it is not used. */
-#define RS_OWN_ __attribute__((unused)) static
-
 /* -------------------------------------------------------------------------- *
  * Log                                                                        *
  * -------------------------------------------------------------------------- */
@@ -111,10 +108,21 @@ extern __attribute__((visibility("hidden"))) _Thread_local char rs_thread_id_[33
 /* The same, followed by what errno means. */
 #define RS_LOG_ERRNO(...) RS_CAT_(RS_LOG_, RS_ONE_OR_MORE_(__VA_ARGS__))(errno, __VA_ARGS__)
 
-#define RS_LOG_ONE(error, level) \
-    rs_log_(__FILE__, __LINE__, __func__, (error), (level), "%s()", __func__)
+#define RS_LOG_ONE(error, level) RS_LOG_MORE(error, level, "%s()", __func__)
 #define RS_LOG_MORE(error, level, ...) \
-    rs_log_(__FILE__, __LINE__, __func__, (error), (level), __VA_ARGS__)
+    do { \
+        if (rs_is_logged_(level)) { \
+            rs_log_(__FILE__, __LINE__, __func__, (error), (level), __VA_ARGS__); \
+        } \
+    } while (0)
+
+/* Whether a line of that level is worth making. Servers of before say 0, for unknown. */
+static inline bool rs_is_logged_(int level)
+{
+    const struct rs_session_ *const session = rs_session_;
+
+    return session == NULL || session->conf.log_level == 0 || level <= session->conf.log_level;
+}
 
 /* For what the helpers have to say: their own place in the source helps nobody. */
 #define RS_NOTE_(level, ...) rs_log_(NULL, 0, NULL, 0, (level), __VA_ARGS__)
@@ -122,7 +130,7 @@ extern __attribute__((visibility("hidden"))) _Thread_local char rs_thread_id_[33
 /* Longest line of the log that is not cut, in bytes. */
 #define RS_LOG_SIZE_ 4096
 
-RS_OWN_ __attribute__((cold, noinline, format(printf, 6, 7))) void
+static inline __attribute__((cold, format(printf, 6, 7))) void
 rs_log_(const char *file, unsigned line, const char *func, int error, int level,
         const char *format, ...)
 {
@@ -158,7 +166,7 @@ rs_log_(const char *file, unsigned line, const char *func, int error, int level,
 
 /* Has RS_LOG begin its lines on this thread with `id`, up to 32 bytes of it; with ""
  * they begin without. For threads of the app's own: the log knows the app. */
-RS_OWN_ void rs_set_thread_id(const char *id)
+static inline void rs_set_thread_id(const char *id)
 {
     snprintf(rs_thread_id_, sizeof(rs_thread_id_), "%s", id);
 }
@@ -175,8 +183,8 @@ RS_OWN_ void rs_set_thread_id(const char *id)
         longjmp(*(session)->fault, 1); \
     } while (0)
 
-RS_OWN_ __attribute__((cold, noinline)) void rs_misused_(const char *helper,
-                                                          struct rs_session_ *session)
+static inline __attribute__((cold)) void rs_misused_(const char *helper,
+                                                     struct rs_session_ *session)
 {
     if (session == NULL) {
         RS_NOTE_(LOG_ERR, "%s() is for callbacks, on their thread, and does nothing here", helper);
@@ -204,7 +212,7 @@ static inline struct rs_session_ *rs_here_(const char *helper, unsigned allowed)
 }
 
 /* Zeroed room for count elements until the callback returns. */
-RS_OWN_ void *rs_block_(struct rs_session_ *session, size_t count, size_t size)
+static inline void *rs_block_(struct rs_session_ *session, size_t count, size_t size)
 {
     const size_t bytes = count * size; /* constants of the app */
     struct rs_block_ *const block = calloc(1, sizeof(*block) + bytes);
