@@ -113,6 +113,11 @@ static rs_cb_ret room_for_four(rs_t *rs, uint16_t *array, size_t count)
     SAY_ARRAY(rs, array, (size_t) 4);
 }
 
+static rs_cb_ret last_of_many(rs_t *rs, uint8_t *array, size_t count)
+{
+    SAY_ARRAY(rs, array + count - 1, (size_t) 1);
+}
+
 static rs_cb_ret two_blocks(rs_t *rs, uint16_t *one, uint8_t *other, char *name, size_t name_size)
 {
     char text[100];
@@ -173,6 +178,7 @@ RS_APP(
                     RS_NTOH(uint16_t, 0, 2)),
         RS_CASE_BIN(18, two_blocks, RS_NTOH(uint16_t, 20000), RS_NET(uint8_t, 30000), RS_STR(0, 9)),
         RS_CASE_BIN(19, room_for_four, RS_NTOH(uint16_t, 0, 4)),
+        RS_CASE_BIN(20, last_of_many, RS_NET_VLA(uint8_t, 1, 6000000)),
         RS_CASE_BIN(ENUMERATOR, nothing),
         RS_CASE_ANY('z', either, RS_NET(uint8_t, 0, 1))
     ),

@@ -110,6 +110,8 @@ fn what_is_too_much_for_a_stack_lies_elsewhere() {
     answers(&mut client, 16, &[&first, &bytes], "1000000 1000007 0 0");
     answers(&mut client, 16, &[&first, &bytes[..8]], "1 8 0 0");
     let (one, other) = ([&[0; 39_998][..], &[1, 4]].concat(), [&[0; 29_999][..], &[5]].concat());
+    // Unless the app wants it there: then as much as threads of C programs have.
+    answers(&mut client, 20, &[&[0; 5_999_999], &[7]], "1: 7");
     answers(&mut client, 18, &[&one, &other, b"name"], "260 5 name 4");
     client.close_cleanly();
     daemon.stop_well();

@@ -20,6 +20,10 @@ use crate::systemd::watchdog::{self, Sign, Watchdog};
 use crate::waker::Waker;
 use crate::worker::{Counters, Shared, counters};
 
+/// Apps in C run on these threads, and their authors are used to what the C library gives a thread:
+/// a smaller stack would run over in what works elsewhere. Costs nothing until it is used.
+const STACK_SIZE: usize = 8 << 20;
+
 /// How often the state is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -43,7 +47,8 @@ impl Supervised {
     ) -> io::Result<Self> {
         let panicked = Arc::new(AtomicBool::new(false));
         let witness = Witness(Arc::clone(&panicked));
-        let handle = thread::Builder::new().name(name.clone()).spawn(move || {
+        let thread = thread::Builder::new().name(name.clone()).stack_size(STACK_SIZE);
+        let handle = thread.spawn(move || {
             let _witness = witness;
             body();
         })?;
