@@ -8,8 +8,9 @@
  * and check messages: see ringsocket/app.h and ringsocket/helpers.h. They rest on
  * what follows, and are source-compatible with the original RingSocket.
  *
- * By itself, an app exports one constant, `ringsocket_app`, a table of its callbacks. Each
- * callback gets an `rs_t`, through which it reaches the server's functions.
+ * By itself, an app exports one constant, `ringsocket_app`, a table of its
+ * callbacks. Each callback gets an `rs_t`, through which it reaches the server's
+ * functions.
  *
  *     #include <ringsocket.h>
  *
