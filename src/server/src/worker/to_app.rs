@@ -177,10 +177,11 @@ impl ToApp {
         in_use > 0 && in_use + receive > self.blocks.budget()
     }
 
-    /// Has peers wait in that case, too: what has no room must be copied once more, to be kept.
+    /// Has peers wait in that case, too: what has no room must be copied once more, to be kept. Not
+    /// those of an app that has failed: it gets nothing more, and may never make room.
     pub fn hold_back(&mut self, receive: usize) -> bool {
         self.ring.reclaim(&mut self.blocks);
-        if self.is_nearly_congested(receive) {
+        if !self.failed && self.is_nearly_congested(receive) {
             self.congestion = Some(Congestion::Blocks { in_use: self.blocks.in_use() });
         }
         self.is_congested()

@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 use ringsocket_proto::Limits;
 use ringsocket_proto::deflate::{Deflater, Terms};
 use ringsocket_proto::frame::Opcode;
-use ringsocket_ring::ring;
+use ringsocket_ring::{Consumer, ring};
 
 use super::*;
 use crate::waker::Waker;
 use crate::worker::Policy;
+use crate::worker::deliver::News;
 use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
 use crate::worker::testing::{Queue, Socket, one_app, policy};
@@ -26,6 +27,11 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
 
 /// A worker that takes messages of up to 4 MiB, with one app, which never looks.
 fn worker() -> Worker<Queue> {
+    with_ends().0
+}
+
+/// The same, and the app's end of the ring.
+fn with_ends() -> (Worker<Queue>, Consumer) {
     let terms = Terms {
         client_takeover: false,
         server_takeover: false,
@@ -45,10 +51,12 @@ fn worker() -> Worker<Queue> {
         ..policy()
     };
     let waker = || Arc::new(Waker::simulated(|| {}));
-    let (to_app, _) = ring(64 * 1024).expect("a ring");
+    let (to_app, inbound) = ring(64 * 1024).expect("a ring");
     let (_, from_app) = ring(64 * 1024).expect("a ring");
     let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker(), None)];
-    Worker::new(0, Queue::default(), Arc::new(one_app(policy)), waker(), to_apps, vec![from_app])
+    let shared = Arc::new(one_app(policy));
+    let worker = Worker::new(0, Queue::default(), shared, waker(), to_apps, vec![from_app]);
+    (worker, inbound)
 }
 
 fn connect(worker: &mut Worker<Queue>) -> Socket {
@@ -86,4 +94,23 @@ fn what_one_turn_inflates_is_bounded_and_the_others_come_next() {
     }
     // 16 MiB a turn: the fourth goes beyond it.
     assert_eq!(closed, [4, 8, 12]);
+}
+
+#[test]
+fn an_app_that_has_failed_keeps_nobody_waiting_for_memory() {
+    let (mut worker, _inbound) = with_ends();
+    let socket = connect(&mut worker);
+    let receive = worker.receive_buffer.len();
+    let client = worker.client_id(0);
+    let payload = Payload::Owned(vec![0; 16 * MIB]);
+    assert!(worker.to_apps[0].push_message(client, false, payload).is_ok());
+    worker.turn().expect("a turn that publishes");
+    assert!(worker.to_apps[0].is_nearly_congested(receive), "nothing more fits");
+    worker.heed(0, News::Fault);
+    // Its thread is still busy with the end of the app, and releases nothing.
+    socket.came.borrow_mut().extend([0x88, 0x82, 0, 0, 0, 0, 3, 0xf3]); // a Close frame with 1011
+    worker.turn().expect("a turn that sends the Close frame");
+    worker.turn().expect("a turn that reads the answer");
+    assert!(socket.came.borrow().is_empty());
+    assert!(worker.peers.is_empty(), "the closing handshake is over");
 }
