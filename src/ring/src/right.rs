@@ -12,10 +12,10 @@
 //! finds nothing to take says [`want`](RunRight::want), announces, tries once more, and sleeps.
 //!
 //! A deputy, who has published something: [`take_unless_reserved`](RunRight::take_unless_reserved);
-//! if that fails, rouse the sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether the thing
-//! [is wanted](RunRight::is_wanted) and at all probes; if there is anything, rouse the sleeper. If
-//! the thing has become one that only its own thread can go on with, [`recall`](RunRight::recall)
-//! before, and rouse the sleeper in any case.
+//! if that fails, rouse the sleeper as ever. Afterwards [`leave`](RunRight::leave), then look whether
+//! the thing [is wanted](RunRight::is_wanted) and at all probes; if there is anything, rouse the
+//! sleeper. If the thing has become one that only its own thread can go on with,
+//! [`recall`](RunRight::recall) before, and rouse the sleeper in any case.
 //!
 //! # Why nothing is left lying
 //!

@@ -6,7 +6,8 @@
 //! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
 //! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
 //! (ends of connections and of the worker), `timers`, `silence`, `allowance` and `held` (limits of
-//! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst), `counters`.
+//! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst),
+//! `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 

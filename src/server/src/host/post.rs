@@ -182,7 +182,7 @@ impl Deputy for Substitute {
     }
 
     fn decline(&mut self) {
-        self.post.right.was_asked(); // perhaps once more since the app was left
+        self.post.right.was_asked(); // forgotten: this worker may have asked since the app was left
         if let Some(app) = self.post.right.take() {
             self.post.right.recall();
             self.post.right.leave(app);

@@ -22,9 +22,9 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    /// Goes on with the peers of apps that have room again, or time. They come before all others, who
-    /// would else use it up each time; but who has come to something in this way is then read after
-    /// those.
+    /// Goes on with the peers of apps that have room again, or time. They are read before all others,
+    /// who would else use it up each time. Save those whose bytes are dealt with here: they have had
+    /// their share of this turn, and are read last.
     pub(super) fn resume_congested(&mut self) {
         let mut others = std::mem::take(&mut self.queue);
         for app in self.to_apps.touched() {

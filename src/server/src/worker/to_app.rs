@@ -44,9 +44,9 @@ pub struct ToApp {
     is_behind: bool,
     /// The app's thread has been asked for the app, and may leave it with work undone.
     has_asked: bool,
-    /// How many messages have been read in this session,
+    /// How many messages have been read in this session.
     read_c: u32,
-    /// and when the clock was first looked at.
+    /// When the clock was first looked at in this session.
     since: Option<Millis>,
 }
 
@@ -104,8 +104,8 @@ impl ToApps {
         self.touched.iter(self.ways.len())
     }
 
-    /// Forgets those that wait for nothing, once all have been published: again those for which there
-    /// is more, because clients were lost while another app was called.
+    /// After all have been published: publishes what has come for an app since, because clients of it
+    /// were lost while another app was called, and forgets those that wait for nothing.
     pub fn settle(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         for app in touched.iter(self.ways.len()) {
@@ -170,15 +170,16 @@ impl ToApp {
         self.congestion.is_some()
     }
 
-    /// Whether one more receive of so many bytes may bring more than there is memory for.
+    /// Whether one more receive of up to so many bytes may bring more than there is memory for.
     #[inline]
     pub fn is_nearly_congested(&self, receive: usize) -> bool {
         let in_use = self.blocks.in_use();
         in_use > 0 && in_use + receive > self.blocks.budget()
     }
 
-    /// Has peers wait in that case, too: what has no room must be copied once more, to be kept. Not
-    /// those of an app that has failed: it gets nothing more, and may never make room.
+    /// Has peers wait if it [is nearly congested](Self::is_nearly_congested), even after a closer look,
+    /// as bytes that come and have no room must be copied once more. Says whether they have to wait.
+    /// Never those of an app that has failed: it gets nothing more, and may make no room for long.
     pub fn hold_back(&mut self, receive: usize) -> bool {
         self.ring.reclaim(&mut self.blocks);
         if !self.failed && self.is_nearly_congested(receive) {
