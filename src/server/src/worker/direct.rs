@@ -59,7 +59,7 @@ impl<N: Net> Worker<N> {
         if !is_on {
             self.end_session(app);
         }
-        self.to_apps[app].note_read(|| self.net.now());
+        self.to_apps[app].note_read(payload.len(), || self.net.now());
         if lends {
             self.keep_lent(payload, loans);
         }

@@ -22,8 +22,12 @@ use crate::waker::Waker;
 /// same way in the next, so that clients of other apps need not wait for all of them.
 const SESSION_MAX: Duration = Duration::from_millis(5);
 
-/// After so many messages the clock is looked at.
-const LOOK_EVERY: u32 = 64;
+/// After so many messages the clock is looked at,
+const LOOK_EVERY: usize = 64;
+
+/// where so many bytes of a large one count like a message: to inflate it, or to compress what is
+/// sent on, can take longer than all else.
+const BYTES_LIKE_ONE: usize = 1024;
 
 /// The worker's end of the way to one app.
 #[derive(Debug)]
@@ -44,8 +48,8 @@ pub struct ToApp {
     is_behind: bool,
     /// The app's thread has been asked for the app, and may leave it with work undone.
     has_asked: bool,
-    /// How many messages have been read in this session.
-    read_c: u32,
+    /// How many messages have been read in this session since the clock was last looked at.
+    read_c: usize,
     /// When the clock was first looked at in this session.
     since: Option<Millis>,
 }
@@ -327,12 +331,13 @@ impl ToApp {
         self.has_asked && self.deputy.as_ref().is_some_and(|deputy| deputy.is_left())
     }
 
-    /// Notes that the app has read a message in the session. Once the session has lasted so long that
-    /// clients of other apps should have a turn, its own wait for the next.
+    /// Notes that the app has read a message of so many bytes in the session. Once the session has
+    /// lasted so long that clients of other apps should have a turn, its own wait for the next.
     #[inline]
-    pub fn note_read(&mut self, now: impl FnOnce() -> Millis) {
-        self.read_c = self.read_c.wrapping_add(1);
-        if self.read_c % LOOK_EVERY == 0 {
+    pub fn note_read(&mut self, len: usize, now: impl FnOnce() -> Millis) {
+        self.read_c += 1 + len / BYTES_LIKE_ONE;
+        if self.read_c >= LOOK_EVERY {
+            self.read_c = 0;
             let now = now();
             if now > *self.since.get_or_insert(now) + SESSION_MAX {
                 self.congestion = Some(Congestion::Time);

@@ -382,3 +382,19 @@ fn those_for_whom_there_was_no_time_come_first_in_the_next_turn() {
     let (least, most) = (read.iter().min(), read.iter().max());
     assert!(most <= least.map(|least| least * 2).as_ref(), "{read:?}");
 }
+
+#[test]
+fn a_few_large_messages_take_up_a_turn_as_well() {
+    let read_c = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&read_c);
+    let mut bench = Bench::new(move |call| {
+        count.fetch_add(u64::from(matches!(call, Call::Read(..))), Ordering::Relaxed);
+        true
+    });
+    let clients: Vec<_> = (0..8).map(|slot| bench.connect(slot)).collect();
+    bench.worker.net.tick = 4;
+    clients.iter().for_each(|client| client.came.borrow_mut().extend(frame(BINARY, 60_000)));
+    bench.turn();
+    let read_c = read_c.load(Ordering::Relaxed);
+    assert!(read_c < 8, "{read_c}: four looks at the clock, 4 ms apart");
+}
