@@ -57,7 +57,7 @@ pub struct AppLoop {
     pace: Pace,
     /// A worker has left something in its ring for want of time, and the rings have not been empty
     /// since.
-    is_behind: bool,
+    is_handed_back: bool,
     /// Something has been done since its own thread last looked.
     is_used: bool,
     /// Memory that only a burst needed has been given back.
@@ -87,7 +87,7 @@ impl AppLoop {
             ended,
             batch: 16,
             pace: Pace::new(threads),
-            is_behind: false,
+            is_handed_back: false,
             is_used: false,
             is_trimmed: true,
             fault: None,
@@ -134,7 +134,7 @@ impl AppLoop {
 
     /// Whether workers may call the app while its own thread sleeps.
     pub fn may_be_lent(&self) -> bool {
-        self.pace.is_quick() && !self.is_behind && self.fault.is_none()
+        self.pace.is_quick() && !self.is_handed_back && self.fault.is_none()
     }
 
     /// Whether there is something that only the app's own thread can do, or has to know for its
@@ -181,7 +181,7 @@ impl AppLoop {
         while self.may_be_lent() && self.inbound[worker].refresh() {
             let now = clock();
             if now > *until.get_or_insert(now.saturating_add(CATCH_UP_MAX)) {
-                self.is_behind = true;
+                self.is_handed_back = true;
                 return false;
             }
             let (inbound, ended) = (&mut self.inbound, &mut self.ended);
@@ -259,7 +259,7 @@ impl AppLoop {
             return Ok(Turn::Over);
         }
         self.is_used |= is_busy;
-        self.is_behind = self.is_behind && self.inbound.iter_mut().any(Consumer::refresh);
+        self.is_handed_back = self.is_handed_back && self.inbound.iter_mut().any(Consumer::refresh);
         Ok(if is_busy { Turn::Busy } else { Turn::Idle(timer) })
     }
 
