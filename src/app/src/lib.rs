@@ -66,6 +66,7 @@
 //!
 //! [`testing::TestHost`] drives an app through its exported table as the server does, and records
 //! what the app does, so that `cargo test` needs no server.
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod abi;
 mod client;

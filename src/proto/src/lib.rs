@@ -11,6 +11,7 @@
 //!
 //! The standards meant by section numbers are RFC 6455 (WebSocket), RFC 7692 (permessage-deflate),
 //! RFC 9110 (HTTP semantics) and RFC 9112 (HTTP/1.1).
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod close;
 mod connection;

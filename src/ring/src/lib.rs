@@ -48,6 +48,7 @@
 //! (`tests/loom`), and checks that it would be lost if any one of the fences were missing.
 //!
 //! A thread that sleeps may leave what it runs to others: see [`RunRight`].
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod block;
 mod memory;

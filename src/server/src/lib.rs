@@ -3,6 +3,7 @@
 //! One process that never forks: worker threads own the connections (`worker`), each app runs on
 //! a thread of its own (`host`), and rings join every worker with every app (`message` says what
 //! crosses them). `server` puts them together and takes them apart again.
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod cli;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The `ringsocket` program: reads its command line and does what it says.
 //! Not for: how serving is done (`ringsocket::server`).
+#![deny(clippy::unwrap_used)]
 
 use std::process::ExitCode;
 
