@@ -26,16 +26,16 @@ fn after_talk(daemon: &Daemon, connections: usize, messages: u32, largest: usize
     mux
 }
 
-/// Waits until the daemon's resident memory is below so many bytes.
+/// Waits until the daemon has filled less memory than this, in bytes.
 #[track_caller]
-fn wait_resident(daemon: &Daemon, most: u64) {
+fn wait_filled(daemon: &Daemon, most: u64) {
     let start = Instant::now();
     loop {
-        let resident = process::resident(daemon.pid()).unwrap();
-        if resident < most {
+        let filled = process::filled(daemon.pid()).unwrap();
+        if filled < most {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "{} KiB, at most {}", resident / 1024, most / 1024);
+        assert!(start.elapsed() < PATIENCE, "{} KiB, at most {}", filled / 1024, most / 1024);
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -54,13 +54,13 @@ fn before_anybody_comes_little_is_taken() {
 fn what_a_burst_took_is_given_back() {
     let daemon = start();
     drop(after_talk(&daemon, 2, 10, 1000));
-    let before = process::resident(daemon.pid()).unwrap();
+    let before = process::filled(daemon.pid()).unwrap();
     // They stay connected: it is silence that counts.
     // Large messages, which come in part and are many at a time.
     let mux = after_talk(&daemon, 64, 4, 1_000_000);
     let peak = process::resident_peak(daemon.pid()).unwrap();
     assert!(peak > before + 12 * MIB, "no burst: {} KiB, then {}", before / 1024, peak / 1024);
-    wait_resident(&daemon, before + 2 * MIB);
+    wait_filled(&daemon, before + 2 * MIB);
     // Rings and buffers are as good as new.
     drop(after_talk(&daemon, 8, 60, 100_000));
     drop(mux);
@@ -73,10 +73,10 @@ fn who_is_silent_takes_no_more_than_a_few_cache_lines() {
     sys::raise_descriptor_limit().unwrap();
     let daemon = start();
     drop(after_talk(&daemon, 2, 10, 1000));
-    let before = process::resident(daemon.pid()).unwrap();
+    let before = process::filled(daemon.pid()).unwrap();
     let mux = after_talk(&daemon, CONNECTIONS, 3, 1000);
     // Beside what a worker touches of its own once, with its first hundreds of connections.
-    wait_resident(&daemon, before + MIB / 2 + 200 * CONNECTIONS as u64);
+    wait_filled(&daemon, before + MIB / 2 + 200 * CONNECTIONS as u64);
     drop(mux);
     daemon.stop_well();
 }

@@ -26,6 +26,13 @@ pub fn resident(pid: u32) -> io::Result<u64> {
     status(pid, "VmRSS:")
 }
 
+/// Of the resident memory what the process has filled itself, in bytes (`RssAnon` and `RssShmem`).
+/// The rest are pages of its program and libraries: the kernel maps many at a time, as many as are in
+/// its page cache just then, so that their number says nothing about the process.
+pub fn filled(pid: u32) -> io::Result<u64> {
+    Ok(status(pid, "RssAnon:")? + status(pid, "RssShmem:")?)
+}
+
 /// The most memory that was ever resident, in bytes (`VmHWM`).
 pub fn resident_peak(pid: u32) -> io::Result<u64> {
     status(pid, "VmHWM:")
@@ -62,6 +69,7 @@ mod tests {
         let pid = std::process::id();
         assert!(descriptors(pid).unwrap() >= 3);
         assert!(resident(pid).unwrap() > 0x10000);
+        assert!((0x10000..resident(pid).unwrap()).contains(&filled(pid).unwrap()));
         assert!(resident_peak(pid).unwrap() >= resident(pid).unwrap() / 2);
     }
 }

@@ -226,8 +226,7 @@ impl AppLoop {
             self.is_trimmed = false;
         } else if !self.is_trimmed {
             let outlets = &mut self.instance.context().outlets;
-            self.is_trimmed = outlets.trim();
-            heap::trim();
+            self.is_trimmed = outlets.trim() & heap::trim();
         }
         let now = (self.instance.context().clock)();
         (!self.is_trimmed).then(|| now.saturating_add(wait))

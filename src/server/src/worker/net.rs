@@ -104,8 +104,11 @@ pub trait Net {
     fn finish(&mut self, socket: &Self::Socket);
 
     /// The worker has been idle for a while, and has freed what it does not need: free memory is to
-    /// go back to the system. Nothing where that takes care of itself.
-    fn trim(&mut self) {}
+    /// go back to the system. False if that has to be tried again later. Nothing where that takes care
+    /// of itself.
+    fn trim(&mut self) -> bool {
+        true
+    }
 }
 
 /// In the data of an epoll event, beside a [`Token`] whose slot has 24 bits.
@@ -225,7 +228,7 @@ impl Net for Kernel {
         socket::finish(socket.as_fd());
     }
 
-    fn trim(&mut self) {
-        heap::trim();
+    fn trim(&mut self) -> bool {
+        heap::trim()
     }
 }

@@ -23,7 +23,8 @@ impl<N: Net> Worker<N> {
         self.trim_at = if is_idle && self.trim() { None } else { Some(self.now + TRIM_AFTER) };
     }
 
-    /// False if there is memory that an app still uses.
+    /// False if there is more to give back: memory that an app still uses, or that another thread is
+    /// just giving back.
     fn trim(&mut self) -> bool {
         self.gather.trim();
         self.send_buffer = Vec::new();
@@ -31,7 +32,6 @@ impl<N: Net> Worker<N> {
         self.inflater = Inflater::default();
         self.press.iter_mut().for_each(Press::trim);
         let is_all = self.to_apps.iter_mut().fold(true, |all, to_app| to_app.trim() & all);
-        self.net.trim();
-        is_all
+        self.net.trim() && is_all
     }
 }
