@@ -47,10 +47,12 @@
 //! after each [`Consumer::release`] that returned true. No wake-up is then lost: loom checks it
 //! (`tests/loom`), and checks that it would be lost if any one of the fences were missing.
 //!
-//! A thread that sleeps may leave what it runs to others: see [`RunRight`].
+//! A thread that sleeps may leave what it runs to others: see [`RunRight`]. What comes seldom, and
+//! from threads that have no ring, goes by a [`Mailbox`].
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod block;
+mod mailbox;
 mod memory;
 mod record;
 mod right;
@@ -62,6 +64,7 @@ mod sync;
 mod loom_tests;
 
 pub use block::BlockPool;
+pub use mailbox::{Collected, Mailbox, Unposted};
 pub use record::{Full, Position, Record, ReserveError};
 pub use right::RunRight;
 pub use sleep::Sleeper;

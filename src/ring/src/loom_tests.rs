@@ -14,6 +14,7 @@
 //! `Notify`) writes a line to stderr each time.
 
 mod both;
+mod mailbox;
 mod positions;
 mod right;
 mod sleep;

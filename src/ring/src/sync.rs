@@ -42,6 +42,10 @@ pub(crate) enum Site {
     Take,
     /// The fence in `RunRight::leave`, between that swap and the look at what was published.
     LeaveFence,
+    /// The Release swap by which a letter is posted.
+    Post,
+    /// The Acquire swap by which letters are collected.
+    Collect,
 }
 
 /// A sequentially consistent fence.
