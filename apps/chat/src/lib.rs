@@ -26,9 +26,8 @@ mod tests;
 mod words;
 
 use allowance::Allowance;
-use ringsocket_app::{App, ClientId, Close, Context, Message};
+use ringsocket_app::{App, ClientId, Close, Context, InitResult, Message};
 use rooms::Rooms;
-use std::error::Error;
 use std::time::Instant;
 
 /// Most characters of a line.
@@ -49,7 +48,7 @@ struct Chat {
 }
 
 impl App for Chat {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self { rooms: Rooms::default() })
     }
 
