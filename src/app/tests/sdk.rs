@@ -39,7 +39,7 @@ impl Puppet {
                 let result = cx.try_close(self.id(who), code.parse().unwrap(), &reason);
                 cx.to(client).text(format_args!("{result:?}"));
             }
-            ["big", size] => cx.to(client).binary(&vec![0; size.parse().unwrap()]),
+            ["big", size] => cx.to(client).binary(vec![0; size.parse().unwrap()]),
             ["try-big", size] => {
                 let result = cx.to(client).try_send(&vec![0; size.parse().unwrap()][..]);
                 cx.to(client).text(format_args!("{result:?}"));

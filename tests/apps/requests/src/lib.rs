@@ -11,7 +11,7 @@ use ringsocket_app::{App, ClientId, Context, InitResult, Message, messages};
 messages! {
     /// What clients send.
     #[derive(Clone, Debug, PartialEq)]
-    pub enum Request<'a> {
+    pub(crate) enum Request<'a> {
         binary Nothing = 0,
         binary Numbers { a: u8, b: i16, c: u32, d: i64, e: u128, f: f32, g: f64, h: bool } = 1,
         binary Fixed { three: [u16; 3], id: &'a [u8; 4], at: Point } = 2,
@@ -28,11 +28,11 @@ messages! {
 
     /// What the app sends to who asked for the double of a number.
     #[derive(Debug, PartialEq)]
-    pub binary struct Answer { double: u32 }
+    pub(crate) binary struct Answer { double: u32 }
 
     /// A part of requests.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    pub struct Point { x: i16, y: i16 }
+    pub(crate) struct Point { x: i16, y: i16 }
 }
 
 struct Requests;

@@ -33,7 +33,7 @@ impl App for Witness {
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         match message {
-            Message::Text("report") => cx.to(client).text(&self.lines.join("\n")),
+            Message::Text("report") => cx.to(client).text(self.lines.join("\n")),
             Message::Text("address") => {
                 let address = cx.address(client);
                 let text = address.map_or_else(|| "none".to_owned(), |known| known.to_string());
