@@ -39,7 +39,9 @@
 /// a field may be. After the type of a last field that takes the rest of the message,
 /// `where MIN..=MAX` says how many elements that may be, both included; without it, any number.
 ///
-/// Fields are as visible as their struct. /// The types implement [`Decode`](crate::typed::Decode), so that
+/// Fields are as visible as their struct.
+///
+/// The types implement [`Decode`](crate::typed::Decode), so that
 /// [`cx.decode(client, message)`](crate::Context::decode) checks and decodes a message, and
 /// [`Payload`](crate::Payload), so that
 /// [`cx.to(client).send(message)`](crate::Recipients::send) sends one. Derive what else you want.
