@@ -30,3 +30,4 @@ mod silence;
 mod sockets;
 mod stop;
 mod subprotocols;
+mod typed;

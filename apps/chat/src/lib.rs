@@ -26,9 +26,8 @@ mod tests;
 mod words;
 
 use allowance::Allowance;
-use ringsocket_app::{App, ClientId, Close, Context, Message};
+use ringsocket_app::{App, ClientId, Close, Context, InitResult, Message};
 use rooms::Rooms;
-use std::error::Error;
 use std::time::Instant;
 
 /// Most characters of a line.
@@ -49,7 +48,7 @@ struct Chat {
 }
 
 impl App for Chat {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self { rooms: Rooms::default() })
     }
 
@@ -66,9 +65,9 @@ impl App for Chat {
             return cx.close(client, TRY_AGAIN_LATER, "the room is full");
         };
         let here = self.rooms.room_of(client);
-        cx.to(client).text(&json::welcome(&room_name, &name, self.rooms.names(here)));
+        cx.to(client).text(json::welcome(&room_name, &name, self.rooms.names(here)));
         let others = &here[..here.len() - 1];
-        cx.to_many(others).text(&json::joined(&name));
+        cx.to_many(others).text(json::joined(&name));
     }
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
@@ -85,7 +84,7 @@ impl App for Chat {
         // Longer in bytes than any line in characters: not worth counting.
         if text.len() > 4 * LINE_MAX || text.chars().count() > LINE_MAX {
             let refusal = format!("a line has at most {LINE_MAX} characters");
-            return cx.to(client).text(&json::refused(&refusal));
+            return cx.to(client).text(json::refused(&refusal));
         }
         let line = words::line(text);
         if !line.is_empty() {
@@ -103,7 +102,7 @@ impl Chat {
     /// Takes a client out of its room, if it is in one, and tells the others.
     fn leave(&mut self, cx: &Context<'_>, client: ClientId) {
         if let Some((name, others)) = self.rooms.leave(client) {
-            cx.to_many(others).text(&json::left(&name));
+            cx.to_many(others).text(json::left(&name));
         }
     }
 }

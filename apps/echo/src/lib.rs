@@ -2,13 +2,12 @@
 //! and the one that conformance and speed are measured with.
 #![forbid(unsafe_code)]
 
-use ringsocket_app::{App, ClientId, Context, Message};
-use std::error::Error;
+use ringsocket_app::{App, ClientId, Context, InitResult, Message};
 
 struct Echo;
 
 impl App for Echo {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self)
     }
 

@@ -4,7 +4,7 @@
 //! anything.
 #![expect(unsafe_code, reason = "calls the server's C functions and borrows what they return")]
 
-use crate::{ClientId, Error, Everyone, Level, Message, Recipients, Request, abi};
+use crate::{ClientId, Error, Level, Message, Request, abi};
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::marker::PhantomData;
@@ -51,22 +51,6 @@ impl<'a> Context<'a> {
         // points at a table that is valid, and not written to, for the life of the process.
         let host = unsafe { &*(*rs).host };
         Self { rs, host, _call: PhantomData }
-    }
-
-    /// Names one client as the recipient: `cx.to(client).text("hi")`.
-    pub fn to(&self, client: ClientId) -> Recipients<'_> {
-        Recipients::one(self, client)
-    }
-
-    /// Names several clients as the recipients. The message crosses to the server once.
-    pub fn to_many<'c>(&'c self, clients: &'c [ClientId]) -> Recipients<'c> {
-        Recipients::many(self, clients)
-    }
-
-    /// Names all clients of this app as the recipients, or all but some:
-    /// `cx.to_all().except(client).text("hi")`.
-    pub fn to_all(&self) -> Everyone<'_> {
-        Everyone::new(self)
     }
 
     pub(crate) fn send(
@@ -197,12 +181,12 @@ impl<'a> Context<'a> {
     /// earlier wish. Counted in microseconds, rounded up.
     ///
     /// ```
-    /// # use ringsocket_app::{App, Context};
+    /// # use ringsocket_app::{App, Context, InitResult};
     /// # use std::time::Duration;
     /// struct Clock;
     ///
     /// impl App for Clock {
-    ///     fn init(cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
+    ///     fn init(cx: &mut Context<'_>) -> InitResult<Self> {
     ///         cx.set_timer(Duration::from_secs(1));
     ///         Ok(Clock)
     ///     }

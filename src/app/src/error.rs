@@ -19,6 +19,9 @@ pub enum Error {
     NotHere,
     /// An argument that the server does not understand.
     Argument,
+    /// A typed message is not as it is declared: an array or a string with too few elements or too
+    /// many, or a text that is not UTF-8.
+    Malformed,
     /// A result that this version of the crate does not know.
     Other(i32),
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Error {
             }
             Self::NotHere => "not allowed in this callback",
             Self::Argument => "the server does not understand an argument",
+            Self::Malformed => "the message is not as it is declared",
             Self::Other(code) => return write!(f, "the server returned {code}"),
         })
     }

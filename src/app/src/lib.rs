@@ -7,16 +7,26 @@
 //!
 //! # An app
 //!
-//! ```standalone_crate
-//! #![forbid(unsafe_code)]
+//! `cargo new --lib echo`, and in its `Cargo.toml`, which says that the library is to be one that C
+//! programs can load:
 //!
-//! use ringsocket_app::{App, ClientId, Context, Message};
-//! use std::error::Error;
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! ringsocket-app = "0.1"
+//! ```
+//!
+//! `src/lib.rs` sends every message back:
+//!
+//! ```standalone_crate
+//! use ringsocket_app::{App, ClientId, Context, InitResult, Message};
 //!
 //! struct Echo;
 //!
 //! impl App for Echo {
-//!     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+//!     fn init(_: &mut Context<'_>) -> InitResult<Self> {
 //!         Ok(Echo)
 //!     }
 //!
@@ -34,18 +44,79 @@
 //! # }
 //! ```
 //!
-//! Its `Cargo.toml` says that the library is to be one that C programs can load:
+//! `cargo build --release` makes `libecho.so`; copied into the server's folder of apps
+//! (`/usr/lib/ringsocket/apps/echo.so`) it is served at `/echo`.
 //!
-//! ```toml
-//! [lib]
-//! crate-type = ["cdylib"]
+//! # Typed messages
 //!
-//! [dependencies]
-//! ringsocket-app = "0.1"
+//! [`messages!`] declares what an app takes and sends. [`Context::decode`] checks and decodes a
+//! message, and closes the client if it does not fit, so that `read` is only a `match`:
+//!
+//! ```standalone_crate
+//! #![forbid(unsafe_code)]
+//!
+//! use ringsocket_app::{App, ClientId, Close, Context, InitResult, Message, messages};
+//! use std::collections::HashMap;
+//!
+//! messages! {
+//!     /// What players send: the first byte tells which.
+//!     enum Request<'a> {
+//!         binary Move { x: i16, y: i16 } = 1,
+//!         text Say { line: &'a str where 1..=500 } = b's',
+//!     }
+//!
+//!     /// What the others are sent when a player has moved.
+//!     #[derive(Debug, PartialEq)]
+//!     binary struct Moved { player: u64, x: i16, y: i16 }
+//! }
+//!
+//! struct Game {
+//!     places: HashMap<ClientId, (i16, i16)>,
+//! }
+//!
+//! impl App for Game {
+//!     fn init(_: &mut Context<'_>) -> InitResult<Self> {
+//!         Ok(Game { places: HashMap::new() })
+//!     }
+//!
+//!     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+//!         let others = cx.to_all().except(client);
+//!         match cx.decode(client, message) {
+//!             Some(Request::Move { x, y }) => {
+//!                 self.places.insert(client, (x, y));
+//!                 others.send(Moved { player: client.get(), x, y });
+//!             }
+//!             Some(Request::Say { line }) => others.text(format_args!("{client}: {line}")),
+//!             None => {} // It did not fit, and its sender is being closed.
+//!         }
+//!     }
+//!
+//!     fn close(&mut self, _: &mut Context<'_>, client: ClientId, _: Close<'_>) {
+//!         self.places.remove(&client);
+//!     }
+//! }
+//!
+//! ringsocket_app::export!(Game);
+//!
+//! // In a library this is `#[test] fn players_see_each_other()`, in a module `#[cfg(test)] mod tests`.
+//! fn main() {
+//!     use ringsocket_app::testing::TestHost;
+//!
+//!     let mut host = TestHost::<Game>::start().unwrap();
+//!     let (ann, ben) = (host.open("/game"), host.open("/game"));
+//!     host.send(ann, Request::Move { x: 3, y: -4 });
+//!     host.send(ann, Request::Say { line: "hi" });
+//!
+//!     let received = host.received(ben);
+//!     assert_eq!(received[0].decode::<Moved>(), Moved { player: ann.get(), x: 3, y: -4 });
+//!     assert_eq!(received[1], "1: hi");
+//!
+//!     host.binary(ann, &[1, 0]);
+//!     assert_eq!(host.closed_with(ann), Some((4900, "Move takes 5 bytes, not 2")));
+//! }
 //! ```
 //!
-//! `cargo build --release` makes `lib<name>.so`; copied into the server's folder of apps it is
-//! served at `/<name>`.
+//! In a browser's console, a move to 3, -4 is `ws.send(new Uint8Array([1, 0, 3, 255, 252]))`.
 //!
 //! # Laws
 //!
@@ -76,23 +147,30 @@ mod export;
 mod log;
 mod message;
 mod panics;
+mod payload;
 mod recipients;
 mod request;
 pub mod testing;
+pub mod typed;
 
 pub use client::ClientId;
 pub use context::{Conf, Context};
 pub use error::Error;
 pub use log::Level;
 pub use message::{Close, Message};
-pub use recipients::{Everyone, Recipients};
+pub use payload::{Buffer, Payload, Text};
+pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
 
-/// What [`export!`] expands to needs this; nobody else does.
+/// What [`export!`] and [`messages!`] expand to needs this; nobody else does.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::export::vtable;
+    pub use crate::typed::private::{Input, Kind, Shape, bounds};
 }
+
+/// What [`App::init`] returns: the app, or any error.
+pub type InitResult<A> = Result<A, Box<dyn std::error::Error>>;
 
 /// An app: its state, and what it does when something happens.
 ///
@@ -122,7 +200,7 @@ pub trait App: Send + Sized + 'static {
     /// # Errors
     ///
     /// An error is written to the log with its sources, and the app is not served.
-    fn init(cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>>;
+    fn init(cx: &mut Context<'_>) -> InitResult<Self>;
 
     /// A client has connected. [`Context::request`] tells what it asked for. What is sent to it
     /// here reaches it once `open` has returned.

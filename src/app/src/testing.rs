@@ -3,12 +3,12 @@
 //!
 //! ```
 //! use ringsocket_app::testing::{TestHost, Visit};
-//! use ringsocket_app::{App, ClientId, Context, Message};
+//! use ringsocket_app::{App, ClientId, Context, InitResult, Message};
 //!
 //! struct Relay;
 //!
 //! impl App for Relay {
-//!     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
+//!     fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
 //!         Ok(Relay)
 //!     }
 //!     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
@@ -30,7 +30,7 @@ mod table;
 
 pub use records::{LogLine, Received, Stopped, Visit};
 
-use crate::{App, ClientId, abi, export};
+use crate::{App, ClientId, Message, Payload, abi, export};
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -165,6 +165,20 @@ impl<A: App> TestHost<A> {
     /// If the app has stopped, or fails now.
     pub fn binary(&mut self, client: ClientId, bytes: &[u8]) {
         self.try_read(client, abi::DataKind::BIN, bytes).unwrap_or_else(|_| self.give_up());
+    }
+
+    /// Has a client send a message: a typed one ([`messages!`](crate::messages!)), or one of those
+    /// that [`Payload`] names.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now, or if a typed message is not as it is declared.
+    pub fn send(&mut self, client: ClientId, message: impl Payload) {
+        let read = message.with(|message| match message {
+            Message::Text(text) => self.text(client, text),
+            Message::Binary(bytes) => self.binary(client, bytes),
+        });
+        read.expect("a message that keeps to its declaration");
     }
 
     /// Has a client send a message.

@@ -37,20 +37,20 @@ impl Puppet {
             ["try-close", who, code, reason_size] => {
                 let reason = "x".repeat(reason_size.parse().unwrap());
                 let result = cx.try_close(self.id(who), code.parse().unwrap(), &reason);
-                cx.to(client).text(&format!("{result:?}"));
+                cx.to(client).text(format_args!("{result:?}"));
             }
-            ["big", size] => cx.to(client).binary(&vec![0; size.parse().unwrap()]),
+            ["big", size] => cx.to(client).binary(vec![0; size.parse().unwrap()]),
             ["try-big", size] => {
                 let result = cx.to(client).try_send(&vec![0; size.parse().unwrap()][..]);
-                cx.to(client).text(&format!("{result:?}"));
+                cx.to(client).text(format_args!("{result:?}"));
             }
             ["who", who] => {
                 let who = self.id(who);
                 let text = format!("{:?} {:?}", cx.address(who), cx.endpoint(who));
                 cx.to(client).text(&text);
             }
-            ["request"] => cx.to(client).text(&format!("{}", cx.request().is_none())),
-            ["conf"] => cx.to(client).text(&format!("{:?}", cx.conf())),
+            ["request"] => cx.to(client).text(format_args!("{}", cx.request().is_none())),
+            ["conf"] => cx.to(client).text(format_args!("{:?}", cx.conf())),
             ["timer", micros] => cx.set_timer(Duration::from_nanos(micros.parse().unwrap())),
             ["cancel"] => cx.cancel_timer(),
             ["log", text] => ringsocket_app::notice!(cx, "{client} says {text}"),
@@ -76,10 +76,10 @@ impl App for Puppet {
         let request = cx.request().expect("inside open");
         if request.header("x-tell").is_some() {
             // The request outlives calls through the context.
-            cx.to(client).text(&format!("{:?} {:?}", request.path(), request.query()));
-            cx.to(client).text(&format!("{:?} {:?}", request.host(), request.subprotocol()));
+            cx.to(client).text(format_args!("{:?} {:?}", request.path(), request.query()));
+            cx.to(client).text(format_args!("{:?} {:?}", request.host(), request.subprotocol()));
             for (name, value) in request.headers() {
-                cx.to(client).text(&format!("{name}={}", value.escape_ascii()));
+                cx.to(client).text(format_args!("{name}={}", value.escape_ascii()));
             }
         }
     }
@@ -94,7 +94,7 @@ impl App for Puppet {
     fn close(&mut self, cx: &mut Context<'_>, client: ClientId, close: Close<'_>) {
         let note = format!("{} {:?}", close.code, close.reason);
         self.notes.entry(client).or_default().push(note.clone());
-        cx.to_all().text(&format!("{client} left: {note}"));
+        cx.to_all().text(format_args!("{client} left: {note}"));
         assert_eq!(self.notes[&client].len(), 1, "close is called once");
         assert!(cx.endpoint(client).is_some(), "it is known until close has returned");
     }

@@ -1,6 +1,7 @@
 //! What a test says to [`TestHost`](super::TestHost), and what it gets to see.
 
-use crate::Level;
+use crate::typed::Decode;
+use crate::{Level, Message};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -25,6 +26,22 @@ impl Received {
             Self::Text(text) => text,
             Self::Binary(bytes) => panic!("a binary message of {} bytes", bytes.len()),
         }
+    }
+}
+
+impl Received {
+    /// The message as a typed one: `received[0].decode::<Answer>()`.
+    ///
+    /// # Panics
+    ///
+    /// If it is none of that type.
+    #[must_use]
+    pub fn decode<'a, T: Decode<'a>>(&'a self) -> T {
+        let message = match self {
+            Self::Text(text) => Message::Text(text),
+            Self::Binary(bytes) => Message::Binary(bytes),
+        };
+        T::decode(message).unwrap_or_else(|mismatch| panic!("{mismatch}: {self:?}"))
     }
 }
 

@@ -1,14 +1,12 @@
 //! A test app that sends every message to all of its clients, the sender included.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-
-use ringsocket_app::{App, ClientId, Context, Message};
+use ringsocket_app::{App, ClientId, Context, InitResult, Message};
 
 struct Broadcast;
 
 impl App for Broadcast {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self)
     }
 

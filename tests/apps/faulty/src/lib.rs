@@ -25,10 +25,9 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::time::Duration;
 
-use ringsocket_app::{App, ClientId, Close, Context, Level, Message};
+use ringsocket_app::{App, ClientId, Close, Context, InitResult, Level, Message};
 
 #[derive(Default)]
 struct Faulty {
@@ -42,7 +41,7 @@ struct Faulty {
 impl App for Faulty {
     const SUBPROTOCOLS: &'static [&'static str] = &["faulty.v1", "faulty.v2"];
 
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self::default())
     }
 
@@ -99,7 +98,7 @@ impl App for Faulty {
                 let code = number() as u16;
                 let reason = rest.split_once(' ').map_or("", |(_, reason)| reason);
                 if let Err(error) = cx.try_close(client, code, reason) {
-                    cx.to(client).text(&format!("not closed: {error:?}"));
+                    cx.to(client).text(format_args!("not closed: {error:?}"));
                 }
             }
             "afterword" => {
@@ -120,7 +119,7 @@ impl App for Faulty {
                 for i in 0..count {
                     cx.to_all()
                         .except(client)
-                        .text(&format!("{}{i}", ".".repeat(size - i.to_string().len())));
+                        .text(format_args!("{}{i}", ".".repeat(size - i.to_string().len())));
                 }
                 cx.to(client).text("flooded");
             }

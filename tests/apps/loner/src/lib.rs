@@ -2,16 +2,14 @@
 //! thread that it runs on.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-
-use ringsocket_app::{App, ClientId, Context, Message};
+use ringsocket_app::{App, ClientId, Context, InitResult, Message};
 
 struct Loner;
 
 impl App for Loner {
     const OWN_THREAD: bool = true;
 
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self)
     }
 

@@ -3,10 +3,8 @@
 //! `address` is told its own.
 #![forbid(unsafe_code)]
 
+use ringsocket_app::{App, ClientId, Close, Context, InitResult, Message};
 use std::collections::HashMap;
-use std::error::Error;
-
-use ringsocket_app::{App, ClientId, Close, Context, Message};
 
 #[derive(Default)]
 struct Witness {
@@ -21,7 +19,7 @@ impl Witness {
 }
 
 impl App for Witness {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         Ok(Self::default())
     }
 
@@ -35,7 +33,7 @@ impl App for Witness {
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
         match message {
-            Message::Text("report") => cx.to(client).text(&self.lines.join("\n")),
+            Message::Text("report") => cx.to(client).text(self.lines.join("\n")),
             Message::Text("address") => {
                 let address = cx.address(client);
                 let text = address.map_or_else(|| "none".to_owned(), |known| known.to_string());
