@@ -11,6 +11,7 @@ mod check;
 mod closing;
 mod config;
 mod counters;
+mod cpp_apps;
 mod deflate;
 mod direct;
 mod echo;

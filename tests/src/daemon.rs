@@ -98,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// Compiles a C++ file of the repository into the apps folder.
+    pub fn cpp_app(self, source: &str, defines: &[&str], installed: &str) -> Self {
+        let to = self.folder.path().join(format!("apps/{installed}.so"));
+        apps::compile_cpp(&[source], defines, &to);
+        self
+    }
+
     /// Writes a file into the test's folder, say a page under `www/`.
     pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
         self.folder.write(name, contents);

@@ -2,28 +2,12 @@
 //! do not compile. And the documentation's example, which runs.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use ringsocket_tests::apps::root;
+use ringsocket_tests::compilers::{C, C_STANDARDS, accept, compile, complaints};
 use ringsocket_tests::daemon::Builder;
 use ringsocket_tests::folder::Folder;
-
-/// Compilers that are here; gcc must be.
-fn compilers() -> Vec<&'static str> {
-    let has_clang = Command::new("clang").arg("--version").output().is_ok();
-    if has_clang { vec!["gcc", "clang"] } else { vec!["gcc"] }
-}
-
-fn compile(compiler: &str, flags: &[&str], source: &Path, to: &Path) -> Output {
-    let warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-    let mut command = Command::new(compiler);
-    command.args(flags).args(warnings).arg("-I").arg(root().join("src/app/include"));
-    command.arg(source).arg("-o").arg(to).output().expect("running a compiler")
-}
-
-fn complaints(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 #[test]
 fn apps_compile_without_a_warning() {
@@ -39,17 +23,14 @@ fn apps_compile_without_a_warning() {
         ("tests/apps/odd.c", &[]),
         ("apps/echo-c/echo.c", &[]),
     ];
-    for compiler in compilers() {
-        for standard in ["-std=c11", "-std=c17", "-std=c2x", "-std=gnu17"] {
-            for (level, (source, defines)) in ["-O0", "-O2"]
-                .into_iter()
-                .flat_map(|level| sources.iter().map(move |source| (level, source)))
-            {
-                let flags = [&[standard, level, "-fpic", "-shared"], *defines].concat();
-                let to = folder.path().join("app.so");
-                let output = compile(compiler, &flags, &root().join(source), &to);
-                let said = complaints(&output);
-                assert!(output.status.success(), "{compiler} {flags:?} {source}:\n{said}");
+    let to = folder.path().join("app.so");
+    for compiler in C {
+        for standard in C_STANDARDS {
+            for (source, defines) in sources {
+                for level in ["-O0", "-O2"] {
+                    let flags = [&[standard, level, "-fpic", "-shared"], defines].concat();
+                    accept(compiler, &flags, Path::new(source), &to);
+                }
             }
         }
     }
@@ -132,8 +113,7 @@ fn a_log_line_says_where_it_stands() {
     let folder = Folder::new();
     let program = folder.path().join("log-host");
     let source = root().join("tests/apps/log-host.c");
-    let output = compile("gcc", &["-std=c17"], &source, &program);
-    assert!(output.status.success(), "{}", complaints(&output));
+    accept("gcc", &["-std=c17"], &source, &program);
     let output = Command::new(program).output().unwrap();
     let lines = "7 some.c:1000 says 'says()'\n4 some.c:1001 says 'words and 5'\n\
                  2 some.c:1003 says 'no: No such file or directory'\n";

@@ -274,8 +274,7 @@ public:
             return;
         }
         std::ostringstream out;
-        out << line.text();
-        (out << ... << more);
+        ((out << line.text()) << ... << more);
         write(level, line.place(), out.str());
     }
     template <class... More> void error(Line line, const More &...more) const

@@ -83,9 +83,10 @@ inline constexpr std::size_t any_size = std::numeric_limits<std::size_t>::max();
 
 /* A number whose first byte is the least significant one, to read and to write. */
 template <Number T> struct Little {
+    explicit constexpr Little(T number) noexcept : value(number) {}
+
     T value;
 };
-template <Number T> Little(T) -> Little<T>;
 
 template <Number T, std::size_t min = 0, std::size_t max = any_size> struct List;
 template <std::size_t min = 0, std::size_t max = any_size> struct Rest;
