@@ -6,7 +6,6 @@ use std::process::Command;
 
 use ringsocket_tests::apps::root;
 use ringsocket_tests::compilers::{C, C_STANDARDS, accept, compile, complaints};
-use ringsocket_tests::daemon::Builder;
 use ringsocket_tests::folder::Folder;
 
 #[test]
@@ -15,12 +14,13 @@ fn apps_compile_without_a_warning() {
     let more = root().join("tests/apps/helpers-more.c").display().to_string();
     // Linked, too: what an app does not use, such as helpers where there is no RS_APP, it need not
     // have.
-    let sources: [(&str, &[&str]); 6] = [
+    let sources: [(&str, &[&str]); 7] = [
         ("tests/apps/typed.c", &[]),
         ("tests/apps/helpers.c", &["-DHELPERS_FLAGS=RS_APP_ANY_THREAD", &more]),
         ("tests/apps/misuse.c", &[]),
         ("tests/apps/timers.c", &["-DTIMER=RS_TIMER_SLEEP(tick, 5)", "-DRESULTS={0}"]),
         ("tests/apps/odd.c", &[]),
+        ("tests/apps/misbehaves.c", &[]),
         ("apps/echo-c/echo.c", &[]),
     ];
     let to = folder.path().join("app.so");
@@ -87,25 +87,6 @@ fn mistakes_do_not_compile() {
         let said = complaints(&output);
         assert!(!output.status.success() && said.contains(why), "{wrong}:\n{said}");
     }
-}
-
-#[test]
-fn the_documentations_example_runs() {
-    let text = std::fs::read_to_string(root().join("docs/c-apps.md")).unwrap();
-    let example = text.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let builder = Builder::new().file("sum.c", example);
-    let path = builder.path().join("sum.c").display().to_string();
-    let daemon = builder.c_app(&path, &[], "sum").start();
-    let mut client = daemon.connect("/sum");
-    let mut other = daemon.connect("/sum");
-    client.binary(&[0, 0, 0, 40, 0, 2]).unwrap();
-    client.expect_text("thank you");
-    // Both have connected now, whichever the app has seen first.
-    other.binary(&[0, 0, 0, 40, 0, 2, 0, 3]).unwrap();
-    client.expect_binary(&45_i64.to_be_bytes());
-    client.binary(&[0, 0, 0, 40]).unwrap();
-    client.expect_close(4900);
-    daemon.stop_well();
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn stops(callback: &str, what: &str, line: &str) {
     let mut bystander = daemon.connect("/echo");
     let mut clients: Vec<Client> = Vec::new();
     if !matches!(callback, "INIT" | "TIMER") {
-        clients = (0..2).filter_map(|_| Client::connect(daemon.address(), "/throws").ok()).collect();
+        clients =
+            (0..2).filter_map(|_| Client::connect(daemon.address(), "/throws").ok()).collect();
         let client = clients.first_mut().expect("the first client is let in");
         match callback {
             "READ" => client.text("throw").unwrap(),
@@ -41,7 +42,11 @@ fn stops(callback: &str, what: &str, line: &str) {
 fn an_exception_in_any_callback_stops_that_app_alone() {
     for callback in ["INIT", "OPEN", "READ", "CLOSE", "TIMER"] {
         let text = format!("thrown in {callback}");
-        stops(callback, &format!("std::runtime_error(\"{text}\")"), &format!("an exception: {text}"));
+        stops(
+            callback,
+            &format!("std::runtime_error(\"{text}\")"),
+            &format!("an exception: {text}"),
+        );
     }
 }
 

@@ -32,7 +32,8 @@ fn says(client: &mut Client, command: &str, want: &str) {
 fn open_sees_the_request_and_may_turn_it_away() {
     let daemon = start();
     let target = "/typed?a=%z&room=caf%C3%A9+bar";
-    let request = Request::upgrade("localhost", target).header("X-Name", "Ann").header("X-Name", "B");
+    let request =
+        Request::upgrade("localhost", target).header("X-Name", "Ann").header("X-Name", "B");
     let request = request.header("Sec-WebSocket-Protocol", "other, typed.v1, typed.v2");
     let mut client = Client::open(daemon.address(), &request).unwrap();
     client.expect_text("/typed|a=%z&room=caf%C3%A9+bar|typed.v1|Ann|none|café bar|2");
