@@ -1,5 +1,5 @@
-//! Where the built things are: the daemon's binary, apps as shared objects, and apps in C and C++ that a
-//! test compiles itself. Builds nothing of the workspace: `cargo build --workspace` comes first.
+//! Where the built things are: the daemon's binary, apps as shared objects, and apps in C and C++
+//! that a test compiles itself. Builds nothing of the workspace: `cargo build --workspace` comes first.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

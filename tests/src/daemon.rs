@@ -21,7 +21,7 @@ use crate::{activation, apps};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Names a program, with arguments, to run daemons under: one that execs them or, like valgrind,
-/// becomes them. So that the same tests say more: see `tests/valgrind`.
+/// becomes them. So that the same tests say more: see `tests/valgrind/run`.
 pub const UNDER: &str = "RINGSOCKET_UNDER";
 
 /// What to run.
