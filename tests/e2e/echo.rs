@@ -74,6 +74,15 @@ fn the_c_app_echoes_every_size() {
 }
 
 #[test]
+fn the_cpp_app_echoes_every_size() {
+    let daemon = Builder::new().cpp_app("apps/echo-cpp/echo.cpp", &[], "echo-cpp").start();
+    let mut client = daemon.connect("/echo-cpp");
+    all_sizes(&mut client);
+    client.close_cleanly();
+    daemon.stop_well();
+}
+
+#[test]
 fn one_byte_over_the_largest_size_is_refused() {
     let daemon = Builder::new().app("echo").start();
     let mut client = daemon.connect("/echo");

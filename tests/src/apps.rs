@@ -1,5 +1,5 @@
-//! Where the built things are: the daemon's binary, apps as shared objects, and C apps that a test
-//! compiles itself. Builds nothing of the workspace: `cargo build --workspace` comes first.
+//! Where the built things are: the daemon's binary, apps as shared objects, and apps in C and C++
+//! that a test compiles itself. Builds nothing of the workspace: `cargo build --workspace` comes first.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,15 +43,24 @@ fn built(name: &str) -> PathBuf {
 /// Compiles C files of the repository as an app against `ringsocket.h`; warnings are errors.
 /// `defines` are given as `-D`.
 pub fn compile_c(sources: &[&str], defines: &[&str], to: &Path) {
-    let output = Command::new("cc")
-        .args(["-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-shared", "-fpic"])
-        .arg("-I")
+    compile("cc", "-std=c17", sources, defines, to);
+}
+
+/// The same of C++ files, against `ringsocket.hpp`.
+pub fn compile_cpp(sources: &[&str], defines: &[&str], to: &Path) {
+    compile("c++", "-std=c++20", sources, defines, to);
+}
+
+fn compile(compiler: &str, standard: &str, sources: &[&str], defines: &[&str], to: &Path) {
+    let output = Command::new(compiler)
+        .args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"])
+        .args(["-shared", "-fpic", "-I"])
         .arg(root().join("src/app/include"))
         .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-o")
         .arg(to)
         .args(sources.iter().map(|source| root().join(source)))
         .output()
-        .expect("running cc");
+        .unwrap_or_else(|error| panic!("cannot run {compiler}: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -20,6 +20,10 @@ use crate::{activation, apps};
 /// How long a start, a stop or a log line may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Names a program, with arguments, to run daemons under: one that execs them or, like valgrind,
+/// becomes them. So that the same tests say more: see `tests/valgrind/run`.
+pub const UNDER: &str = "RINGSOCKET_UNDER";
+
 /// What to run.
 #[derive(Debug)]
 pub struct Builder {
@@ -95,6 +99,13 @@ impl Builder {
     pub fn c_app_of(self, sources: &[&str], defines: &[&str], installed: &str) -> Self {
         let to = self.folder.path().join(format!("apps/{installed}.so"));
         apps::compile_c(sources, defines, &to);
+        self
+    }
+
+    /// Compiles a C++ file of the repository into the apps folder.
+    pub fn cpp_app(self, source: &str, defines: &[&str], installed: &str) -> Self {
+        let to = self.folder.path().join(format!("apps/{installed}.so"));
+        apps::compile_cpp(&[source], defines, &to);
         self
     }
 
@@ -183,6 +194,9 @@ impl Builder {
         let addresses = sockets.iter().map(|socket| socket.2).collect();
         let fds: Vec<_> = sockets.into_iter().map(|(name, fd, _)| (name, fd)).collect();
         let mut words = self.prefix.clone();
+        if let Ok(under) = std::env::var(UNDER) {
+            words.extend(under.split_whitespace().map(str::to_owned));
+        }
         words.push(apps::daemon().display().to_string());
         let mut command = activation::command(Path::new(&words[0]), &fds);
         command.args(&words[1..]);

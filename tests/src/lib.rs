@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod apps;
 pub mod client;
+pub mod compilers;
 pub mod daemon;
 pub mod deflate;
 pub mod folder;

@@ -323,7 +323,9 @@ fn the_code_map_is_true() {
             _ => breaches.push(format!("no path and purpose: {line:?}")),
         }
     }
-    let is_source = |path: &str| [".rs", ".c", ".h", ".html"].iter().any(|end| path.ends_with(end));
+    let is_source = |path: &str| {
+        [".rs", ".c", ".cpp", ".h", ".hpp", ".html"].iter().any(|end| path.ends_with(end))
+    };
     for path in files(root(), &["src", "apps", "tests"]) {
         let path = relative(root(), &path);
         let folders = named.iter().filter(|name| name.ends_with('/') && name.starts_with("tests/"));

@@ -2,28 +2,11 @@
 //! do not compile. And the documentation's example, which runs.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use ringsocket_tests::apps::root;
-use ringsocket_tests::daemon::Builder;
+use ringsocket_tests::compilers::{C, C_STANDARDS, accept, compile, complaints};
 use ringsocket_tests::folder::Folder;
-
-/// Compilers that are here; gcc must be.
-fn compilers() -> Vec<&'static str> {
-    let has_clang = Command::new("clang").arg("--version").output().is_ok();
-    if has_clang { vec!["gcc", "clang"] } else { vec!["gcc"] }
-}
-
-fn compile(compiler: &str, flags: &[&str], source: &Path, to: &Path) -> Output {
-    let warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-    let mut command = Command::new(compiler);
-    command.args(flags).args(warnings).arg("-I").arg(root().join("src/app/include"));
-    command.arg(source).arg("-o").arg(to).output().expect("running a compiler")
-}
-
-fn complaints(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 #[test]
 fn apps_compile_without_a_warning() {
@@ -31,25 +14,23 @@ fn apps_compile_without_a_warning() {
     let more = root().join("tests/apps/helpers-more.c").display().to_string();
     // Linked, too: what an app does not use, such as helpers where there is no RS_APP, it need not
     // have.
-    let sources: [(&str, &[&str]); 6] = [
+    let sources: [(&str, &[&str]); 7] = [
         ("tests/apps/typed.c", &[]),
         ("tests/apps/helpers.c", &["-DHELPERS_FLAGS=RS_APP_ANY_THREAD", &more]),
         ("tests/apps/misuse.c", &[]),
         ("tests/apps/timers.c", &["-DTIMER=RS_TIMER_SLEEP(tick, 5)", "-DRESULTS={0}"]),
         ("tests/apps/odd.c", &[]),
+        ("tests/apps/misbehaves.c", &[]),
         ("apps/echo-c/echo.c", &[]),
     ];
-    for compiler in compilers() {
-        for standard in ["-std=c11", "-std=c17", "-std=c2x", "-std=gnu17"] {
-            for (level, (source, defines)) in ["-O0", "-O2"]
-                .into_iter()
-                .flat_map(|level| sources.iter().map(move |source| (level, source)))
-            {
-                let flags = [&[standard, level, "-fpic", "-shared"], *defines].concat();
-                let to = folder.path().join("app.so");
-                let output = compile(compiler, &flags, &root().join(source), &to);
-                let said = complaints(&output);
-                assert!(output.status.success(), "{compiler} {flags:?} {source}:\n{said}");
+    let to = folder.path().join("app.so");
+    for compiler in C {
+        for standard in C_STANDARDS {
+            for (source, defines) in sources {
+                for level in ["-O0", "-O2"] {
+                    let flags = [&[standard, level, "-fpic", "-shared"], defines].concat();
+                    accept(compiler, &flags, Path::new(source), &to);
+                }
             }
         }
     }
@@ -109,31 +90,11 @@ fn mistakes_do_not_compile() {
 }
 
 #[test]
-fn the_documentations_example_runs() {
-    let text = std::fs::read_to_string(root().join("docs/c-apps.md")).unwrap();
-    let example = text.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let builder = Builder::new().file("sum.c", example);
-    let path = builder.path().join("sum.c").display().to_string();
-    let daemon = builder.c_app(&path, &[], "sum").start();
-    let mut client = daemon.connect("/sum");
-    let mut other = daemon.connect("/sum");
-    client.binary(&[0, 0, 0, 40, 0, 2]).unwrap();
-    client.expect_text("thank you");
-    // Both have connected now, whichever the app has seen first.
-    other.binary(&[0, 0, 0, 40, 0, 2, 0, 3]).unwrap();
-    client.expect_binary(&45_i64.to_be_bytes());
-    client.binary(&[0, 0, 0, 40]).unwrap();
-    client.expect_close(4900);
-    daemon.stop_well();
-}
-
-#[test]
 fn a_log_line_says_where_it_stands() {
     let folder = Folder::new();
     let program = folder.path().join("log-host");
     let source = root().join("tests/apps/log-host.c");
-    let output = compile("gcc", &["-std=c17"], &source, &program);
-    assert!(output.status.success(), "{}", complaints(&output));
+    accept("gcc", &["-std=c17"], &source, &program);
     let output = Command::new(program).output().unwrap();
     let lines = "7 some.c:1000 says 'says()'\n4 some.c:1001 says 'words and 5'\n\
                  2 some.c:1003 says 'no: No such file or directory'\n";

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * ringsocket/export.hpp: the table that RINGSOCKET_EXPORT exports, of functions that
+ * call the methods of a class and let no exception out. Included by ringsocket.hpp;
+ * nothing of it is for apps but Close.
+ */
+
+#ifndef RINGSOCKET_EXPORT_HPP
+#define RINGSOCKET_EXPORT_HPP
+
+#include "context.hpp"
+#include "request.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <type_traits>
+
+namespace ringsocket {
+
+/* How a client left: see struct rs_app's close. */
+struct Close {
+    std::uint16_t code;
+    std::string_view reason; /* UTF-8; may be empty; gone when close returns */
+};
+
+namespace detail {
+
+/* -------------------------------------------------------------------------- *
+ * What a class has                                                           *
+ * -------------------------------------------------------------------------- */
+
+template <class App> concept Opens = requires(App &app, Context &cx) { app.open(cx, Client()); };
+template <class App> concept OpensRequests =
+    requires(App &app, Context &cx, const Request &request) { app.open(cx, Client(), request); };
+template <class App> concept ReadsText =
+    requires(App &app, Context &cx) { app.read(cx, Client(), std::string_view()); };
+template <class App> concept ReadsBytes =
+    requires(App &app, Context &cx) { app.read(cx, Client(), Bytes()); };
+template <class App> concept Closes = requires(App &app, Context &cx) { app.close(cx, Client()); };
+template <class App> concept ClosesWithReason =
+    requires(App &app, Context &cx, const Close &close) { app.close(cx, Client(), close); };
+template <class App> concept HasTimer = requires(App &app, Context &cx) { app.timer(cx); };
+
+/* Whether a class has a member of that name, of whatever form: then the name in a class that also
+ * inherits a decoy is ambiguous. Of a final class it cannot be known. */
+#define RINGSOCKET_NAMES_(name) \
+    struct Decoy_##name { \
+        int name; \
+    }; \
+    template <class App> struct Trap_##name : App, Decoy_##name {}; \
+    template <class App> \
+    concept Names_##name = (!std::is_final_v<App>) && (!requires { &Trap_##name<App>::name; });
+RINGSOCKET_NAMES_(open)
+RINGSOCKET_NAMES_(read)
+RINGSOCKET_NAMES_(close)
+RINGSOCKET_NAMES_(timer)
+#undef RINGSOCKET_NAMES_
+
+/* -------------------------------------------------------------------------- *
+ * Exceptions                                                                 *
+ * -------------------------------------------------------------------------- */
+
+/* Logs why the app stops. Without the heap, which may be what is exhausted. */
+inline int fault(rs_t *rs, const char *callback, const char *what, const char *why) noexcept
+{
+    std::array<char, 1000> text;
+    std::snprintf(text.data(), text.size(), "`%s` threw %s%s", callback, what, why);
+    const std::string_view line = text.data();
+    rs->host->log(rs, RS_LEVEL_ERROR, nullptr, 0, nullptr,
+                  reinterpret_cast<const std::uint8_t *>(line.data()), line.size());
+    return RS_CB_FATAL;
+}
+
+/* Runs a callback; client is the one it is for, or 0. */
+template <class Body>
+int guard(rs_t *rs, const char *callback, rs_client_id client, Body body) noexcept
+{
+    try {
+        Context cx(rs);
+        body(cx);
+        return RS_CB_OK;
+    } catch (const Rejection &rejection) {
+        if (client == 0) {
+            return fault(rs, callback, "a Rejection where there is no client: ", rejection.what());
+        }
+        const std::string_view reason = rejection.what();
+        const int result =
+            rs->host->close(rs, client, rejection.code(),
+                            reinterpret_cast<const std::uint8_t *>(reason.data()), reason.size());
+        if (result == RS_OK || result == RS_E_CLIENT) {
+            return RS_CB_OK;
+        }
+        return fault(rs, callback, "a Rejection of a code or reason that must not be sent: ",
+                     rejection.what());
+    } catch (const std::exception &exception) {
+        return fault(rs, callback, "an exception: ", exception.what());
+    } catch (...) {
+        return fault(rs, callback, "something that is no std::exception", "");
+    }
+}
+
+/* -------------------------------------------------------------------------- *
+ * Callbacks                                                                  *
+ * -------------------------------------------------------------------------- */
+
+template <class App> int init(rs_t *rs, void **state) noexcept
+{
+    if (rs->host->abi_version != RS_ABI_VERSION || rs->host->struct_size < sizeof(struct rs_host)) {
+        return fault(rs, "init", "an exception: ", "the server is older than the app's headers");
+    }
+    return guard(rs, "init", 0, [&](Context &cx) {
+        if constexpr (std::is_constructible_v<App, Context &>) {
+            *state = new App(cx);
+        } else {
+            *state = new App();
+        }
+    });
+}
+
+template <class App> int open(rs_t *rs, void *state, rs_client_id client) noexcept
+{
+    return guard(rs, "open", client, [&](Context &cx) {
+        App &app = *static_cast<App *>(state);
+        if constexpr (OpensRequests<App>) {
+            struct rs_request raw{};
+            rs->host->request(rs, &raw);
+            app.open(cx, Client(client), Request(raw));
+        } else {
+            app.open(cx, Client(client));
+        }
+    });
+}
+
+template <class App>
+int read(rs_t *rs, void *state, rs_client_id client, enum rs_data_kind kind,
+         const std::uint8_t *data, std::size_t size) noexcept
+{
+    return guard(rs, "read", client, [&](Context &cx) {
+        App &app = *static_cast<App *>(state);
+        if (kind == RS_UTF8) {
+            if constexpr (ReadsText<App>) {
+                const auto *const text = reinterpret_cast<const char *>(data);
+                app.read(cx, Client(client), std::string_view(text, size));
+                return;
+            }
+        } else {
+            if constexpr (ReadsBytes<App>) {
+                const auto *const bytes = reinterpret_cast<const std::byte *>(data);
+                app.read(cx, Client(client), Bytes(bytes, size));
+                return;
+            }
+        }
+        throw Rejection(wrong_kind);
+    });
+}
+
+template <class App>
+int close(rs_t *rs, void *state, rs_client_id client, std::uint16_t code,
+          struct rs_bytes reason) noexcept
+{
+    return guard(rs, "close", 0, [&](Context &cx) {
+        App &app = *static_cast<App *>(state);
+        if constexpr (ClosesWithReason<App>) {
+            app.close(cx, Client(client), Close{code, text_of(reason)});
+        } else {
+            app.close(cx, Client(client));
+        }
+    });
+}
+
+template <class App> int timer(rs_t *rs, void *state) noexcept
+{
+    return guard(rs, "timer", 0, [&](Context &cx) { static_cast<App *>(state)->timer(cx); });
+}
+
+template <class App> void quit(rs_t *rs, void *state) noexcept
+{
+    guard(rs, "the destructor", 0, [&](Context &) { delete static_cast<App *>(state); });
+}
+
+/* -------------------------------------------------------------------------- *
+ * The table                                                                  *
+ * -------------------------------------------------------------------------- */
+
+/* A token of RFC 9110 section 5.6.2. */
+constexpr bool is_token(std::string_view name)
+{
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    const auto is_fine = [marks](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               marks.find(c) != marks.npos;
+    };
+    return !name.empty() && std::ranges::all_of(name, is_fine);
+}
+
+template <class App> struct Subprotocols {
+    static constexpr std::size_t count = 0;
+    static constexpr const struct rs_bytes *list = nullptr;
+};
+
+template <class App>
+    requires requires { App::subprotocols; }
+struct Subprotocols<App> {
+    static constexpr std::size_t count = App::subprotocols.size();
+    static_assert(count <= RS_SUBPROTOCOL_MAX_C, "an app may name at most 16 subprotocols");
+    static_assert(std::ranges::all_of(App::subprotocols, is_token),
+                  "each of subprotocols must be a token (RFC 9110 section 5.6.2)");
+
+    static constexpr std::size_t size = [] {
+        std::size_t sum = 0;
+        for (const std::string_view name : App::subprotocols) {
+            sum += name.size();
+        }
+        return sum;
+    }();
+    /* The names as the table wants them: of a type that no constant expression casts to. */
+    static constexpr std::array<std::uint8_t, size> bytes = [] {
+        std::array<std::uint8_t, size> bytes{};
+        std::size_t at = 0;
+        for (const std::string_view name : App::subprotocols) {
+            for (const char c : name) {
+                bytes[at++] = static_cast<std::uint8_t>(c);
+            }
+        }
+        return bytes;
+    }();
+    static constexpr std::array<struct rs_bytes, count> names = [] {
+        std::array<struct rs_bytes, count> names{};
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < count; i++) {
+            names[i] = {bytes.data() + at, App::subprotocols[i].size()};
+            at += names[i].size;
+        }
+        return names;
+    }();
+    static constexpr const struct rs_bytes *list = names.data();
+};
+
+template <class App> constexpr bool runs_anywhere()
+{
+    if constexpr (requires { App::any_thread; }) {
+        return App::any_thread;
+    }
+    return false;
+}
+
+/* What no form of a callback matches is a mistake, or private. */
+template <class App> consteval void check()
+{
+    static_assert(std::is_constructible_v<App, Context &> || std::is_default_constructible_v<App>,
+                  "an app is constructed from a Context & or from nothing");
+    static_assert(std::is_destructible_v<App>, "an app's destructor is public");
+    static_assert(Opens<App> || OpensRequests<App> || !Names_open<App>,
+                  "the app's open does not take (Context &, Client) or (Context &, Client, const "
+                  "Request &), or is private");
+    static_assert(ReadsText<App> || ReadsBytes<App> || !Names_read<App>,
+                  "the app's read does not take (Context &, Client, and a std::string_view, Bytes "
+                  "or Message), or is private");
+    static_assert(Closes<App> || ClosesWithReason<App> || !Names_close<App>,
+                  "the app's close does not take (Context &, Client) or (Context &, Client, const "
+                  "Close &), or is private");
+    static_assert(HasTimer<App> || !Names_timer<App>,
+                  "the app's timer does not take (Context &), or is private");
+}
+
+template <class App> consteval struct rs_app table()
+{
+    check<App>();
+    struct rs_app table{};
+    table.abi_version = RS_ABI_VERSION;
+    table.struct_size = sizeof(struct rs_app);
+    table.built_with = "ringsocket.hpp, ABI version 1 (C++)";
+    static_assert(RS_ABI_VERSION == 1, "the line above");
+    table.init = init<App>;
+    if constexpr (Opens<App> || OpensRequests<App>) {
+        table.open = open<App>;
+    }
+    if constexpr (ReadsText<App> || ReadsBytes<App>) {
+        table.read = read<App>;
+    }
+    if constexpr (Closes<App> || ClosesWithReason<App>) {
+        table.close = close<App>;
+    }
+    if constexpr (HasTimer<App>) {
+        table.timer = timer<App>;
+    }
+    table.quit = quit<App>;
+    table.subprotocols = Subprotocols<App>::list;
+    table.subprotocol_c = Subprotocols<App>::count;
+    table.flags = runs_anywhere<App>() ? RS_APP_ANY_THREAD : 0;
+    return table;
+}
+
+} // namespace detail
+
+} // namespace ringsocket
+
+#endif /* RINGSOCKET_EXPORT_HPP */

@@ -1,0 +1,7 @@
+//! Apps in C++ made with `ringsocket.hpp`: what their callbacks are given, whom they reach, and
+//! what becomes of exceptions.
+
+mod compile;
+mod exceptions;
+mod messages;
+mod recipients;
