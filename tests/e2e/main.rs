@@ -29,5 +29,6 @@ mod rfc7692;
 mod silence;
 mod sockets;
 mod stop;
+mod stress;
 mod subprotocols;
 mod typed;
