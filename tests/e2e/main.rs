@@ -32,3 +32,4 @@ mod stop;
 mod stress;
 mod subprotocols;
 mod typed;
+mod ticker;
