@@ -74,6 +74,9 @@ impl Lane {
     }
 
     fn begin(&mut self, header: Header) -> Result<(), String> {
+        if header.opcode == opcode::PING {
+            return Err("pinged for its silence: something is missing, and all wait for it".into());
+        }
         let is_known = matches!(header.opcode, opcode::BINARY | opcode::TEXT);
         if !header.fin || !is_known {
             return Err(format!("an unexpected frame: {header:?}"));
