@@ -31,5 +31,5 @@ mod sockets;
 mod stop;
 mod stress;
 mod subprotocols;
-mod typed;
 mod ticker;
+mod typed;
