@@ -32,5 +32,7 @@ mod rfc7692;
 mod silence;
 mod sockets;
 mod stop;
+mod stress;
 mod subprotocols;
+mod ticker;
 mod typed;

@@ -4,6 +4,8 @@
 
 mod silent;
 
+use std::time::Duration;
+
 use ringsocket_tests::soak::scenario::{self, Scale};
 
 const MIB: u64 = 1 << 20;
@@ -28,6 +30,14 @@ fn small_messages_many_in_flight() {
 fn everybody_gets_every_broadcast_message_in_one_order() {
     let report = scenario::broadcast(&scale(200, 50, 8)).unwrap();
     assert_eq!(report.delivered, 10_000);
+}
+
+#[test]
+fn in_every_way_to_send_messages_reach_whom_they_are_for() {
+    let scale = Scale { workers: Some(4), ..scale(200, 0, 8) };
+    let (report, ways) = scenario::stress(&scale, Duration::from_secs(10)).unwrap();
+    assert!(ways.iter().all(|count| *count > 0), "{ways:?}");
+    assert!(report.delivered > 1000, "{report}");
 }
 
 #[test]

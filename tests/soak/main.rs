@@ -3,6 +3,7 @@
 //! missing or misplaced byte.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ringsocket_tests::soak::scenario::{self, Scale};
@@ -24,6 +25,31 @@ enum Soak {
     /// 100 well-behaved echo clients beside one that never reads, one that only sends, and one
     /// whose message never ends
     Beside(Options),
+    /// Messages to random recipients in every way an app can send, each sent back to the app; by
+    /// default between 1,000 connections and 4 workers, for 10 minutes
+    Stress(Stress),
+}
+
+#[derive(Args)]
+struct Stress {
+    /// How long to ask for messages
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Asks under way of all connections together
+    #[arg(long, default_value_t = 8)]
+    window: u32,
+    /// Connections, at most 1,024
+    #[arg(long, default_value_t = 1000)]
+    connections: usize,
+    /// Largest message in bytes, at most 262,144; as many of each length in bits
+    #[arg(long, default_value_t = 65_536)]
+    largest: usize,
+    /// Who asks for what follows from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Worker threads of the daemon, each with a listening socket
+    #[arg(long, default_value_t = 4)]
+    workers: usize,
 }
 
 #[derive(Args)]
@@ -80,6 +106,7 @@ fn main() -> ExitCode {
             let result = scenario::beside(&scale);
             ("beside", scale, result)
         }
+        Soak::Stress(options) => return stress(&options),
     };
     println!(
         "{name}: {} connections x {} messages of 0 to {} bytes, window {}, seed {}",
@@ -90,6 +117,33 @@ fn main() -> ExitCode {
             println!("{report}");
             ends.iter().for_each(|end| println!("{end}"));
             println!("nothing lost, changed or out of order");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn stress(options: &Stress) -> ExitCode {
+    let &Stress { minutes, window, connections, largest, seed, workers } = options;
+    let workers = Some(workers);
+    let scale = Scale { connections, messages: 0, largest, window, seed, workers };
+    println!(
+        "stress: {minutes} minutes, {connections} connections, {} workers, 0 to {largest} bytes, \
+         window {window}, seed {seed}",
+        options.workers
+    );
+    match scenario::stress(&scale, Duration::from_secs_f64(minutes * 60.0)) {
+        Ok((report, ways)) => {
+            let names = ["cur", "single", "multi", "every", "_cur", "_single", "_multi"];
+            let ways: Vec<String> =
+                names.iter().zip(ways).map(|(name, count)| format!("{name} {count}")).collect();
+            println!("{report}\nasks                     {} (_: every_except_)", ways.join(", "));
+            println!(
+                "0 errors: all came to whom it was for, once, unchanged and in order, and back"
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {

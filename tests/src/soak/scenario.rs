@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::broadcast::Broadcast;
 use super::echo::Echo;
+use super::stress::{self, Stress};
 use super::{Content, connect};
 use crate::client::{Client, Message};
 use crate::daemon::{Builder, Daemon};
 use crate::frame::{Frame, opcode};
-use crate::mux::Traffic;
+use crate::mux::{Mux, Traffic};
 use crate::{process, sys};
 
 /// Nothing at all may not happen for longer than this.
@@ -146,6 +147,30 @@ pub fn beside(scale: &Scale) -> Result<(Report, Vec<String>), String> {
     Ok((finish(daemon, report)?, ends))
 }
 
+/// Messages to random recipients, in every way an app can send, for `time`. Gives the report and how
+/// often each way was asked for.
+pub fn stress(scale: &Scale, time: Duration) -> Result<(Report, Vec<u64>), String> {
+    sys::raise_descriptor_limit().expect("raising the limit of descriptors");
+    let workers = scale.workers.unwrap_or(1);
+    let config = format!(
+        r#"{{ "worker_c": {workers}, "log_level": "info", "fd_alloc_c": {}, "apps": [
+            {{ "name": "stress", "app_path": "{{apps}}/stress.so",
+               "endpoints": [ {{ "endpoint_id": 1, "url": "/stress" }} ] }} ] }}"#,
+        scale.connections + 64
+    );
+    let builder = Builder::new().c_app("apps/stress/stress.c", &[], "stress").config(&config);
+    let daemon = builder.sockets_of_one_port(workers).start();
+    let before = resident(&daemon)?;
+    let mut mux = stress::connect(daemon.address(), "/stress", scale.connections)
+        .map_err(|error| told(&error.to_string(), &daemon))?;
+    let window = scale.window as usize;
+    let mut traffic = Stress::new(scale.seed, scale.largest, scale.connections, window, time);
+    let mut report = measure(&daemon, before, &mut mux, &mut traffic)?;
+    report.delivered = traffic.delivered();
+    report.bytes = traffic.bytes();
+    Ok((finish(daemon, report)?, traffic.ways().to_vec()))
+}
+
 fn start(scale: &Scale) -> Daemon {
     sys::raise_descriptor_limit().expect("raising the limit of descriptors");
     let workers = scale.workers.map_or(String::new(), |count| format!("\"worker_c\": {count},"));
@@ -166,11 +191,24 @@ fn drive(
     scale: &Scale,
     traffic: &mut impl Traffic,
 ) -> Result<Report, String> {
-    let text = |error: std::io::Error| error.to_string();
-    let pid = daemon.pid();
-    let resident_before = process::resident(pid).map_err(text)?;
+    let before = resident(daemon)?;
     let mut mux = connect(daemon.address(), target, scale.connections)
         .map_err(|error| told(&error.to_string(), daemon))?;
+    measure(daemon, before, &mut mux, traffic)
+}
+
+fn resident(daemon: &Daemon) -> Result<u64, String> {
+    process::resident(daemon.pid()).map_err(|error| error.to_string())
+}
+
+fn measure(
+    daemon: &Daemon,
+    resident_before: u64,
+    mux: &mut Mux,
+    traffic: &mut impl Traffic,
+) -> Result<Report, String> {
+    let text = |error: std::io::Error| error.to_string();
+    let pid = daemon.pid();
     let cpu_before = process::cpu_time(pid).map_err(text)?;
     let start = Instant::now();
     mux.run(traffic, PATIENCE).map_err(|error| told(&error, daemon))?;
