@@ -17,6 +17,7 @@ mod direct;
 mod documentation;
 mod echo;
 mod faults;
+mod handles;
 mod handshake;
 mod health;
 mod hostile;

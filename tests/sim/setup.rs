@@ -142,7 +142,7 @@ pub(crate) fn build(
         Scenario::Closing => &CLOSING,
         _ => &ECHO,
     };
-    let context = Context::new(facts, outlets, world::now);
+    let context = Context::new(facts, outlets, Arc::clone(post.posted()), world::now);
     let instance = Instance::new(Callbacks::linked(app), context);
     let app = Box::new(AppLoop::new(instance, inbound, Threads::Any));
     let restlessness = rng.once_in(2).then(|| Rng::new(rng.next()));

@@ -38,7 +38,8 @@
  * then the server spares it the way to that thread and back, as often as it can,
  * which is the faster the shorter its callbacks are. The server's functions may
  * be called only from within a callback, on its thread, with the `rs` that this
- * very call was given; an `rs_t *` kept for later is worthless.
+ * very call was given; an `rs_t *` kept for later is worthless. What an app does
+ * on threads of its own it brings back by a handle (acquire, post).
  *
  * Order. init first. Then for each client: open once, read for each of its
  * messages in the order in which they arrived, close once. quit last.
@@ -95,6 +96,9 @@ extern "C" {
 /* The context of one call. Its first member is public, see below. */
 typedef struct rs rs_t;
 
+/* A way into an app from threads of its own, see acquire. */
+typedef struct rs_handle rs_handle_t;
+
 /* Number of a client. Never 0, and never given to another client while the
  * server runs: a number kept too long reaches nobody. */
 typedef uint64_t rs_client_id;
@@ -122,7 +126,9 @@ enum rs_result {
     RS_E_CALL = -4,
     /* An argument makes no sense: an unknown kind, NULL with a size, text that
      * is not UTF-8. */
-    RS_E_ARG = -5
+    RS_E_ARG = -5,
+    /* A stated limit has been reached. */
+    RS_E_LIMIT = -6
 };
 
 /* Kind of a message. */
@@ -164,6 +170,9 @@ enum rs_level {
 
 /* Most subprotocols that an app may name. */
 #define RS_SUBPROTOCOL_MAX_C 16
+
+/* Most calls that wait for one app at a time. */
+#define RS_POSTED_MAX_C 65536
 
 /* Families of struct rs_client_info: Linux's AF_INET and AF_INET6. */
 #define RS_FAMILY_NONE 0
@@ -320,6 +329,25 @@ struct rs_host {
      * NUL-terminated; they may be NULL, and line 0. All are copied. */
     void (*log)(rs_t *rs, int level, const char *file, uint32_t line,
                 const char *func, const uint8_t *text, size_t size);
+
+    /* Makes a handle of this app, for threads of the app's own. It stays valid,
+     * also beyond quit, until it is given to release. NULL in quit. */
+    rs_handle_t *(*acquire)(rs_t *rs);
+
+    /* From any thread: has the server call `call` as one more callback of the app,
+     * which may do and return what timer may. Wakes the app if it sleeps, and does
+     * not wait. Calls that one thread posts are made in that order, each once, after
+     * init and before quit. If the app is over before its turn comes, `discard` is
+     * called in its place, on some thread; NULL if there is nothing to throw away.
+     * RS_OK; RS_E_LIMIT while RS_POSTED_MAX_C calls wait; RS_E_CALL if the app is
+     * over; RS_E_ARG if `call` or handle is NULL. Where it is not RS_OK, neither of
+     * the two is called, and argument stays the caller's. */
+    int (*post)(rs_handle_t *handle,
+                int (*call)(rs_t *rs, void *state, void *argument), void *argument,
+                void (*discard)(void *argument));
+
+    /* From any thread: gives back what acquire has made. Nothing for NULL. */
+    void (*release)(rs_handle_t *handle);
 };
 
 /* What a callback sees of its context. The server's part follows; do not copy

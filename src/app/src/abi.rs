@@ -35,6 +35,8 @@ pub const E_CALL: c_int = -4;
 /// An argument makes no sense: an unknown kind, a null pointer with a size, text that is not UTF-8
 /// (`RS_E_ARG`).
 pub const E_ARG: c_int = -5;
+/// A stated limit has been reached (`RS_E_LIMIT`).
+pub const E_LIMIT: c_int = -6;
 
 /// Log level of an error: something failed that somebody must look at (`RS_LEVEL_ERROR`).
 pub const LEVEL_ERROR: c_int = 3;
@@ -53,6 +55,9 @@ pub const CLOSE_REASON_MAX_SIZE: usize = 123;
 
 /// Most subprotocols that an app may name (`RS_SUBPROTOCOL_MAX_C`).
 pub const SUBPROTOCOL_MAX_C: usize = 16;
+
+/// Most calls that wait for one app at a time (`RS_POSTED_MAX_C`).
+pub const POSTED_MAX_C: usize = 65_536;
 
 /// Number of a client (`rs_client_id`). Never 0, never used again within a process.
 pub type ClientId = u64;
@@ -139,6 +144,19 @@ pub type CloseFn = unsafe extern "C" fn(
 ) -> c_int;
 /// `timer` of an [`App`].
 pub type TimerFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void) -> c_int;
+/// A call that was posted, see [`Host::post`].
+pub type CallFn =
+    unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, argument: *mut c_void) -> c_int;
+/// Throws away the argument of a call that will not be made.
+pub type DiscardFn = unsafe extern "C" fn(argument: *mut c_void);
+
+/// A way into an app from any thread (`rs_handle_t`), of which only the daemon knows what it is.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Handle {
+    _opaque: [u8; 0],
+}
+
 /// `quit` of an [`App`].
 pub type QuitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void);
 
@@ -255,6 +273,17 @@ pub struct Host {
         text: *const u8,
         size: usize,
     ),
+    /// Makes a handle of the app, null in `quit`. Each wants its `release`.
+    pub acquire: unsafe extern "C" fn(rs: *mut Rs) -> *mut Handle,
+    /// From any thread: has the daemon call `call` as one more callback of the app.
+    pub post: unsafe extern "C" fn(
+        handle: *mut Handle,
+        call: Option<CallFn>,
+        argument: *mut c_void,
+        discard: Option<DiscardFn>,
+    ) -> c_int,
+    /// From any thread: gives a handle back.
+    pub release: unsafe extern "C" fn(handle: *mut Handle),
 }
 
 /// Who a client is (`struct rs_client_info`). Behind proxies that the server trusts, address and

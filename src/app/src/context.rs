@@ -4,7 +4,8 @@
 //! anything.
 #![expect(unsafe_code, reason = "calls the server's C functions and borrows what they return")]
 
-use crate::{ClientId, Error, Level, Message, Request, abi};
+use crate::{App, ClientId, Error, Level, Message, Request, abi};
+use std::any::TypeId;
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::marker::PhantomData;
@@ -36,6 +37,8 @@ use std::time::Duration;
 pub struct Context<'a> {
     rs: *mut abi::Rs,
     host: &'a abi::Host,
+    /// Tells which app's callback this is.
+    app_type: fn() -> TypeId,
     _call: PhantomData<&'a mut abi::Rs>,
 }
 
@@ -44,13 +47,23 @@ impl<'a> Context<'a> {
     ///
     /// # Safety
     ///
-    /// `rs` is what the server handed to a callback that has not returned and does not return
-    /// within `'a`; its host table is at least as large as this crate's.
-    pub(crate) unsafe fn new(rs: *mut abi::Rs) -> Self {
+    /// `rs` is what the server handed to a callback of the app `A` that has not returned and does not
+    /// return within `'a`; its host table is at least as large as this crate's.
+    pub(crate) unsafe fn new<A: App>(rs: *mut abi::Rs) -> Self {
         // SAFETY: `rs` is valid as the caller promises, its first member is public, never null and
         // points at a table that is valid, and not written to, for the life of the process.
         let host = unsafe { &*(*rs).host };
-        Self { rs, host, _call: PhantomData }
+        Self { rs, host, app_type: TypeId::of::<A>, _call: PhantomData }
+    }
+
+    /// The type of the app whose callback this is.
+    pub(crate) fn app_type(&self) -> TypeId {
+        (self.app_type)()
+    }
+
+    /// What the server handed to the callback.
+    pub(crate) fn raw(&self) -> *mut abi::Rs {
+        self.rs
     }
 
     pub(crate) fn send(

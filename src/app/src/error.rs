@@ -19,6 +19,8 @@ pub enum Error {
     NotHere,
     /// An argument that the server does not understand.
     Argument,
+    /// A stated limit has been reached.
+    Limit,
     /// A typed message is not as it is declared: an array or a string with too few elements or too
     /// many, or a text that is not UTF-8.
     Malformed,
@@ -36,6 +38,7 @@ impl Error {
             abi::E_CODE => Self::CloseCode,
             abi::E_CALL => Self::NotHere,
             abi::E_ARG => Self::Argument,
+            abi::E_LIMIT => Self::Limit,
             other => Self::Other(other),
         })
     }
@@ -51,6 +54,7 @@ impl fmt::Display for Error {
             }
             Self::NotHere => "not allowed in this callback",
             Self::Argument => "the server does not understand an argument",
+            Self::Limit => "a limit has been reached",
             Self::Malformed => "the message is not as it is declared",
             Self::Other(code) => return write!(f, "the server returned {code}"),
         })

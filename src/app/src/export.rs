@@ -88,13 +88,13 @@ type Fault = String;
 /// # Safety
 ///
 /// As for [`Context::new`].
-unsafe fn guard(
+pub(crate) unsafe fn guard<A: App>(
     rs: *mut abi::Rs,
     callback: &str,
     body: impl FnOnce(&mut Context<'_>) -> Result<(), Fault>,
 ) -> c_int {
     // SAFETY: as the caller promises; the context is gone when this function returns.
-    let mut cx = unsafe { Context::new(rs) };
+    let mut cx = unsafe { Context::new::<A>(rs) };
     match panics::catch(|| body(&mut cx)) {
         Outcome::Returned(Ok(())) => abi::CB_OK,
         Outcome::Returned(Err(fault)) | Outcome::Recovered(Err(fault), _) => {
@@ -154,7 +154,7 @@ unsafe extern "C" fn init<A: App>(rs: *mut abi::Rs, state: *mut *mut c_void) -> 
     panics::install_hook();
     // SAFETY: `rs` is that of this call, and the host table is large enough.
     unsafe {
-        guard(rs, "init", |cx| {
+        guard::<A>(rs, "init", |cx| {
             let app = A::init(cx).map_err(|error| format!("init failed: {}", chain(&*error)))?;
             // SAFETY: the server owns a pointer there, to be set by `init`.
             state.write(Box::into_raw(Box::new(app)).cast::<c_void>());
@@ -169,7 +169,7 @@ unsafe extern "C" fn init<A: App>(rs: *mut abi::Rs, state: *mut *mut c_void) -> 
 ///
 /// `state` is what `init::<A>` made; no other borrow of it exists during `'a`. The server calls one
 /// callback at a time, and none of its functions calls back.
-unsafe fn app<'a, A: App>(state: *mut c_void) -> &'a mut A {
+pub(crate) unsafe fn app<'a, A: App>(state: *mut c_void) -> &'a mut A {
     // SAFETY: as the caller promises.
     unsafe { &mut *state.cast::<A>() }
 }
@@ -184,7 +184,7 @@ unsafe extern "C" fn open<A: App>(
 ) -> c_int {
     // SAFETY: the server calls this with its own `rs` and the state of `init`.
     unsafe {
-        guard(rs, "open", |cx| {
+        guard::<A>(rs, "open", |cx| {
             let client = client_id(client)?;
             app::<A>(state).open(cx, client);
             Ok(())
@@ -206,7 +206,7 @@ unsafe extern "C" fn read<A: App>(
     // SAFETY: the server calls this with its own `rs`, the state of `init`, and data that is valid
     // during the call.
     unsafe {
-        guard(rs, "read", |cx| {
+        guard::<A>(rs, "read", |cx| {
             let client = client_id(client)?;
             let message = message(kind, borrow(data, size))?;
             app::<A>(state).read(cx, client, message);
@@ -244,7 +244,7 @@ unsafe extern "C" fn close<A: App>(
     // SAFETY: the server calls this with its own `rs`, the state of `init`, and a reason that is
     // valid during the call.
     unsafe {
-        guard(rs, "close", |cx| {
+        guard::<A>(rs, "close", |cx| {
             let client = client_id(client)?;
             let reason = String::from_utf8_lossy(borrow(reason.data, reason.size));
             app::<A>(state).close(cx, client, Close { code, reason: &reason });
@@ -259,7 +259,7 @@ unsafe extern "C" fn close<A: App>(
 unsafe extern "C" fn timer<A: App>(rs: *mut abi::Rs, state: *mut c_void) -> c_int {
     // SAFETY: the server calls this with its own `rs` and the state of `init`.
     unsafe {
-        guard(rs, "timer", |cx| {
+        guard::<A>(rs, "timer", |cx| {
             app::<A>(state).timer(cx);
             Ok(())
         })
@@ -273,7 +273,7 @@ unsafe extern "C" fn quit<A: App>(rs: *mut abi::Rs, state: *mut c_void) {
     // SAFETY: the server calls this last, with its own `rs` and the state of `init`, which was made
     // from a box of that type.
     unsafe {
-        guard(rs, "quit", |_| {
+        guard::<A>(rs, "quit", |_| {
             drop(Box::from_raw(state.cast::<A>()));
             Ok(())
         });

@@ -114,6 +114,13 @@ fn recovered<R>(result: thread::Result<R>, watch: Watch) -> Outcome<R> {
     }
 }
 
+/// Drops something of the app's, whose `drop` may panic: there is nobody to tell but the panic hook.
+pub(crate) fn contain<T>(thing: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(thing))) {
+        discard(payload);
+    }
+}
+
 /// Drops a panic's payload, whose `drop` may panic in turn.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(next) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {

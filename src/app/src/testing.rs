@@ -25,17 +25,20 @@
 //! ```
 #![expect(unsafe_code, reason = "plays the server's part of the C interface")]
 
+mod posted;
 mod records;
 mod table;
 
 pub use records::{LogLine, Received, Stopped, Visit};
 
 use crate::{App, ClientId, Message, Payload, abi, export};
+use posted::PostedCall;
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 use table::{Call, Callback, Client, HOST, World};
 
@@ -80,6 +83,7 @@ impl<A: App> TestHost<A> {
             max_message_size,
             timer: None,
             log: Vec::new(),
+            posted: Arc::default(),
             headers: Vec::new(),
         };
         let call = Box::into_raw(Box::new(Call { rs: abi::Rs { host: &HOST }, world }));
@@ -233,6 +237,34 @@ impl<A: App> TestHost<A> {
         self.call(Callback::Other, |rs, state| unsafe { timer(rs, state) })
     }
 
+    /// Makes the calls that threads of the app have posted ([`Handle`](crate::Handle)), and says how
+    /// many there were.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now.
+    pub fn run_posted(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(PostedCall { call, argument, .. }) = self.world().posted.next() {
+            // SAFETY: a valid context and state; the argument is used once.
+            let made = self.call(Callback::Other, |rs, state| unsafe { call(rs, state, argument) });
+            made.unwrap_or_else(|_| self.give_up());
+            count += 1;
+        }
+        count
+    }
+
+    /// Makes the calls that threads of the app have posted, as soon as there is one; 0 if there is
+    /// none for so long.
+    ///
+    /// # Panics
+    ///
+    /// If the app has stopped, or fails now.
+    pub fn wait_for_posted(&mut self, patience: Duration) -> usize {
+        self.world().posted.wait(patience);
+        self.run_posted()
+    }
+
     /// What a client received since it was last asked. Nothing from a client that is gone.
     pub fn received(&mut self, client: ClientId) -> Vec<Received> {
         let client = self.world_mut().clients.get_mut(&client.get());
@@ -312,6 +344,7 @@ impl<A: App> TestHost<A> {
         self.world_mut().headers.clear();
         if result != abi::CB_OK {
             self.is_stopped = true;
+            self.world().posted.close();
             self.world_mut().clients.clear();
             return Err(Stopped);
         }
@@ -326,6 +359,7 @@ impl<A: App> TestHost<A> {
     }
 
     fn call_quit(&mut self) {
+        self.world().posted.close();
         let state = std::mem::replace(&mut self.state, ptr::null_mut());
         if !state.is_null() {
             self.world_mut().callback = Callback::Quit;

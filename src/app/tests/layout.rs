@@ -5,7 +5,9 @@
 //! The assertions are generated from the mirror, so a field that is missing in either of the two
 //! shows as a size or an offset that differs.
 
-use ringsocket_app::abi::{self, App, Bytes, ClientInfo, Conf, DataKind, Header, Host, Recipients};
+use ringsocket_app::abi::{
+    self, App, Bytes, ClientInfo, Conf, DataKind, Handle, Header, Host, Recipients,
+};
 use ringsocket_app::abi::{Request, Rs};
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt::Write as _;
@@ -28,6 +30,7 @@ spelling! {
     () = "void", u8 = "uint8_t", u16 = "uint16_t", u32 = "uint32_t", u64 = "uint64_t",
     usize = "size_t", c_int = "int", c_char = "char", c_void = "void",
     DataKind = "enum rs_data_kind", Recipients = "enum rs_recipients", Rs = "rs_t",
+    Handle = "rs_handle_t",
     Bytes = "struct rs_bytes", ClientInfo = "struct rs_client_info", Conf = "struct rs_conf",
     Header = "struct rs_header", Host = "struct rs_host", Request = "struct rs_request",
     App = "struct rs_app",
@@ -70,8 +73,10 @@ macro_rules! function_spelling {
     };
 }
 
+function_spelling!(A);
 function_spelling!(A B);
 function_spelling!(A B C);
+function_spelling!(A B C D);
 function_spelling!(A B C D E);
 function_spelling!(A B C D E F);
 function_spelling!(A B C D E F G);
@@ -145,7 +150,10 @@ fn assert_structs(out: &mut String) {
             request,
             set_timer,
             get_conf,
-            log
+            log,
+            acquire,
+            post,
+            release
         }
     );
     assert_type(out, "ClientId", size_of::<abi::ClientId>(), 8, "rs_client_id");
@@ -165,6 +173,8 @@ fn assert_values(out: &mut String) {
         RS_E_CODE = abi::E_CODE,
         RS_E_CALL = abi::E_CALL,
         RS_E_ARG = abi::E_ARG,
+        RS_E_LIMIT = abi::E_LIMIT,
+        RS_POSTED_MAX_C = abi::POSTED_MAX_C,
         RS_BIN = DataKind::BIN.0,
         RS_UTF8 = DataKind::UTF8.0,
         RS_TO_LISTED = Recipients::LISTED.0,

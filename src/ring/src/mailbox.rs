@@ -12,7 +12,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Site, ordering};
 
@@ -27,7 +27,7 @@ pub struct Mailbox<T> {
     /// The youngest letter: null for none, [`closed`](Self::closed) for never again.
     last: AtomicPtr<Letter<T>>,
     /// Letters posted and not yet read, those of them included that lie in a [`Collected`].
-    count: AtomicUsize,
+    count: Arc<AtomicUsize>,
     capacity: usize,
     /// Like a lock, it may be shared by threads to which a `T` may be sent.
     like_a_lock: PhantomData<Mutex<T>>,
@@ -46,7 +46,7 @@ impl<T> Mailbox<T> {
     /// An empty mailbox that takes so many letters.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let (last, count) = (AtomicPtr::new(ptr::null_mut()), AtomicUsize::new(0));
+        let (last, count) = (AtomicPtr::new(ptr::null_mut()), Arc::new(AtomicUsize::new(0)));
         Self { last, count, capacity, like_a_lock: PhantomData }
     }
 
@@ -93,27 +93,27 @@ impl<T> Mailbox<T> {
 
     /// Takes all letters out, for the one thread that collects. There is room for others as these are
     /// read.
-    pub fn collect(&self) -> Collected<'_, T> {
-        if self.has_mail() { self.take_out(ptr::null_mut()) } else { self.nothing() }
+    pub fn collect(&self) -> Collected<T> {
+        if self.has_mail() { self.take_out(ptr::null_mut()) } else { self.list(ptr::null_mut()) }
     }
 
     /// As [`collect`](Self::collect), and for the last time: nothing can be posted afterwards.
-    pub fn close(&self) -> Collected<'_, T> {
+    pub fn close(&self) -> Collected<T> {
         self.take_out(Self::closed())
     }
 
-    fn nothing(&self) -> Collected<'_, T> {
-        Collected { first: ptr::null_mut(), mailbox: self }
+    fn list(&self, first: *mut Letter<T>) -> Collected<T> {
+        Collected { first, count: Arc::clone(&self.count) }
     }
 
-    fn take_out(&self, leave: *mut Letter<T>) -> Collected<'_, T> {
+    fn take_out(&self, leave: *mut Letter<T>) -> Collected<T> {
         // All who posted did so with Release in one chain of swaps, so this sees every letter whole.
         let last = self.last.swap(leave, ordering(Site::Collect, Ordering::Acquire));
         if last == Self::closed() {
             if leave.is_null() {
                 self.last.store(Self::closed(), Ordering::Relaxed);
             }
-            return self.nothing();
+            return self.list(ptr::null_mut());
         }
         // The youngest comes first: turn them round.
         let (mut first, mut next) = (ptr::null_mut(), last);
@@ -123,7 +123,7 @@ impl<T> Mailbox<T> {
             let before = unsafe { std::mem::replace(&mut (*next).before, first) };
             (first, next) = (next, before);
         }
-        Collected { first, mailbox: self }
+        self.list(first)
     }
 }
 
@@ -143,12 +143,24 @@ impl<T> fmt::Debug for Mailbox<T> {
 }
 
 /// Letters on their way to be read, the oldest first. Those that are not are dropped with it.
-pub struct Collected<'a, T> {
+pub struct Collected<T> {
     first: *mut Letter<T>,
-    mailbox: &'a Mailbox<T>,
+    /// That of the mailbox.
+    count: Arc<AtomicUsize>,
 }
 
-impl<T> Iterator for Collected<'_, T> {
+// SAFETY: its letters are its own, as a list of boxes would be.
+unsafe impl<T: Send> Send for Collected<T> {}
+
+impl<T> Collected<T> {
+    /// Whether there is none left to be read.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+}
+
+impl<T> Iterator for Collected<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -158,18 +170,18 @@ impl<T> Iterator for Collected<'_, T> {
         // SAFETY: made by `post`, and ours since `take_out`; it is taken off the list here, once.
         let letter = unsafe { Box::from_raw(self.first) };
         self.first = letter.before;
-        self.mailbox.count.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
         Some(letter.content)
     }
 }
 
-impl<T> Drop for Collected<'_, T> {
+impl<T> Drop for Collected<T> {
     fn drop(&mut self) {
         self.for_each(drop);
     }
 }
 
-impl<T> fmt::Debug for Collected<'_, T> {
+impl<T> fmt::Debug for Collected<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collected").finish_non_exhaustive()
     }

@@ -17,5 +17,6 @@ pub mod library;
 pub mod outlets;
 pub mod pace;
 pub mod post;
+pub mod posted;
 mod stand;
 pub mod thread;

@@ -69,6 +69,7 @@
 #include <threads.h>
 
 #include "decode.h"
+#include "handle.h"
 
 /* -------------------------------------------------------------------------- *
  * Messages                                                                   *
@@ -316,6 +317,7 @@
 #define RS_APP_OF_(init_, open_, read_, close_, timer_, ...) \
     _Thread_local struct rs_session_ *rs_session_; \
     _Thread_local char rs_thread_id_[33]; \
+    const struct rs_host *rs_host_; \
     RS_DO_##init_ RS_DO_##open_ RS_DO_##close_ RS_DO_##timer_ \
     static int rs_do_read_(struct rs_session_ *s_, struct rs_input_ in_) \
     { \

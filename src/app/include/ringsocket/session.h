@@ -29,8 +29,9 @@ enum {
     RS_IN_READ_ = 4,
     RS_IN_CLOSE_ = 8,
     RS_IN_TIMER_ = 16,
+    RS_IN_POSTED_ = 32,
     RS_IN_CLIENT_ = RS_IN_OPEN_ | RS_IN_READ_ | RS_IN_CLOSE_,
-    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_,
+    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_POSTED_,
     RS_IN_ALL_ = RS_IN_ALL_BUT_INIT_ | RS_IN_INIT_
 };
 
@@ -52,6 +53,7 @@ struct rs_timer_ {
 };
 
 struct rs_session_;
+struct rs_posted_;
 
 /* What RS_APP has made of its arguments; NULL for what there is not. */
 struct rs_parts_ {
@@ -80,7 +82,8 @@ struct rs_session_ {
     uint16_t close_code;
     struct rs_bytes close_reason;
     struct rs_block_ *blocks;
-    jmp_buf *fault; /* where a fault goes */
+    const struct rs_posted_ *posted; /* what rs_post has brought */
+    jmp_buf *fault;                  /* where a fault goes */
 
     struct rs_conf conf;
     void *app_data;
@@ -89,10 +92,11 @@ struct rs_session_ {
     struct rs_timer_ timer;
 };
 
-/* The app whose callback runs on this thread, or NULL; and what RS_LOG puts before
- * its lines. Defined by RS_APP. */
+/* The app whose callback runs on this thread, or NULL; what RS_LOG puts before its
+ * lines; and the server, once there is a handle. Defined by RS_APP. */
 extern __attribute__((visibility("hidden"))) _Thread_local struct rs_session_ *rs_session_;
 extern __attribute__((visibility("hidden"))) _Thread_local char rs_thread_id_[33];
+extern __attribute__((visibility("hidden"))) const struct rs_host *rs_host_;
 
 /* -------------------------------------------------------------------------- *
  * Log                                                                        *
@@ -194,7 +198,8 @@ static inline __attribute__((cold)) void rs_misused_(const char *helper,
                                  : session->callback == RS_IN_OPEN_ ? "RS_OPEN"
                                  : session->callback == RS_IN_READ_ ? "RS_READ"
                                  : session->callback == RS_IN_CLOSE_ ? "RS_CLOSE"
-                                                                     : "RS_TIMER";
+                                 : session->callback == RS_IN_TIMER_ ? "RS_TIMER"
+                                                                     : "rs_post";
     RS_FAULT_(session, "%s() must not be called from an %s callback", helper, callback);
 }
 

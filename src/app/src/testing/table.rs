@@ -2,6 +2,7 @@
 //! on.
 #![expect(unsafe_code, reason = "plays the server's part of the C interface")]
 
+use super::posted::{Posted, host_acquire, host_post, host_release};
 use super::{LogLine, Received, Visit};
 use crate::context::borrow;
 use crate::{Level, abi};
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::size_of;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A client that is there.
@@ -40,6 +42,8 @@ pub(super) struct World {
     pub(super) max_message_size: usize,
     pub(super) timer: Option<Duration>,
     pub(super) log: Vec<LogLine>,
+    /// What threads of the app have posted.
+    pub(super) posted: Arc<Posted>,
     /// Header fields that a request points to, until the callback returns.
     pub(super) headers: Vec<Vec<abi::Header>>,
 }
@@ -62,6 +66,9 @@ pub(super) static HOST: abi::Host = abi::Host {
     set_timer: host_set_timer,
     get_conf: host_get_conf,
     log: host_log,
+    acquire: host_acquire,
+    post: host_post,
+    release: host_release,
 };
 
 /// The world behind the context of a call.
@@ -70,7 +77,7 @@ pub(super) static HOST: abi::Host = abi::Host {
 ///
 /// `rs` is the first member of a [`Call`], and no other borrow of its world exists during `'a`: the
 /// methods of [`TestHost`] hold none while they call the app.
-unsafe fn world<'a>(rs: *mut abi::Rs) -> &'a mut World {
+pub(super) unsafe fn world<'a>(rs: *mut abi::Rs) -> &'a mut World {
     // SAFETY: as the caller promises.
     unsafe { &mut (*rs.cast::<Call>()).world }
 }

@@ -9,6 +9,7 @@ use ringsocket_app::abi;
 
 use super::context::Context;
 use super::library::Callbacks;
+use super::posted::{self, Call};
 use super::stand::Stand;
 use crate::deputy::Sink;
 use crate::log::Code;
@@ -26,9 +27,9 @@ impl fmt::Display for AppFault {
 
 /// What an `rs_t *` points at: the public part first, as the header promises.
 #[repr(C)]
-struct Rs {
+pub(super) struct Rs {
     public: abi::Rs,
-    context: Context,
+    pub(super) context: Context,
     /// The request of the client whose `open` is running, and its headers.
     request: Option<abi::Request>,
     headers: Vec<abi::Header>,
@@ -173,8 +174,15 @@ impl Instance {
         verdict(unsafe { timer(self.rs.cast(), self.state) }, "timer")
     }
 
+    /// Makes a call that a thread of the app's own has posted.
+    pub fn posted(&mut self, call: Call) -> Result<(), AppFault> {
+        // SAFETY: as in `init`, and by `&mut self` no other callback runs.
+        verdict(unsafe { call.make(self.rs.cast(), self.state) }, "post")
+    }
+
     /// Calls `quit`, the last call of all.
     pub fn quit(&mut self) {
+        self.context().close_posted();
         let Some(quit) = self.callbacks.get().quit else { return };
         self.context().is_mute = true;
         self.context().is_quitting = true;
@@ -199,6 +207,9 @@ static HOST: abi::Host = abi::Host {
     set_timer,
     get_conf,
     log,
+    acquire: posted::acquire,
+    post: posted::post,
+    release: posted::release,
 };
 
 /// The context behind an `rs_t *` that an app hands in.
@@ -206,7 +217,7 @@ static HOST: abi::Host = abi::Host {
 /// # Safety
 /// `rs` must be what the running callback was given, and the callback's thread this one, as the
 /// header demands of apps. The reference must not outlive the function of [`HOST`] that made it.
-unsafe fn context<'a>(rs: *mut abi::Rs) -> &'a mut Rs {
+pub(super) unsafe fn context<'a>(rs: *mut abi::Rs) -> &'a mut Rs {
     // SAFETY: the callback was given a pointer to an `Rs` whose owner waits for the callback to
     // return, and these functions do not call each other.
     unsafe { &mut *rs.cast() }

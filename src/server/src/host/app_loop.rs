@@ -8,10 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringsocket_ring::{Consumer, Probe};
+use ringsocket_ring::{Collected, Consumer, Probe};
 
 use super::api::{AppFault, Instance};
 use super::pace::{Pace, Threads};
+use super::posted::Call;
 use crate::deputy::Sink;
 use crate::log;
 use crate::message::{ClientId, Inbound, Opening, Outbound};
@@ -62,6 +63,8 @@ pub struct AppLoop {
     is_used: bool,
     /// Memory that only a burst needed has been given back.
     is_trimmed: bool,
+    /// Calls that threads of the app's own have posted, and that are still to be made.
+    calls: Collected<Call>,
     /// A callback that a worker has run failed; the app's own thread has to deal with it.
     fault: Option<AppFault>,
     /// When the sleep of the app's own thread ends by itself.
@@ -79,6 +82,7 @@ impl AppLoop {
     pub fn new(mut instance: Instance, inbound: Vec<Consumer>, threads: Threads) -> Self {
         let name = instance.context().facts.name.clone();
         let ended = vec![false; inbound.len()];
+        let calls = instance.context().posted.collect();
         let threads = if instance.runs_on_any_thread() { threads } else { Threads::Own };
         Self {
             instance,
@@ -90,6 +94,7 @@ impl AppLoop {
             is_handed_back: false,
             is_used: false,
             is_trimmed: true,
+            calls,
             fault: None,
             rests_until: None,
         }
@@ -141,8 +146,10 @@ impl AppLoop {
     /// sleep.
     pub fn needs_its_thread(&mut self) -> bool {
         let timer = self.instance.context().timer;
+        let has_calls = !self.calls.is_empty() || self.instance.context().posted.has_calls();
         let is_early = |at| self.rests_until.is_none_or(|until| at < until);
         !self.may_be_lent()
+            || has_calls
             || timer.is_some_and(is_early)
             || !self.is_trimmed && self.rests_until.is_none()
     }
@@ -234,6 +241,7 @@ impl AppLoop {
 
     /// Tells every worker that the app has failed, which makes them close its clients.
     pub fn fail(&mut self, fault: AppFault) {
+        self.instance.context().close_posted();
         log::error!(app: self.name, "app stopped: {fault}; its clients are closed with 1011");
         let outlets = &mut self.instance.context().outlets;
         for worker in 0..outlets.worker_c() {
@@ -253,6 +261,7 @@ impl AppLoop {
             let (size, pace) = (&mut self.batch, &mut self.pace);
             is_busy |= Batch { instance, inbound, ended, size, pace }.take(worker)?;
         }
+        is_busy |= self.run_posted()?;
         let timer = self.run_timer()?;
         if self.is_alone() {
             return Ok(Turn::Over);
@@ -260,6 +269,29 @@ impl AppLoop {
         self.is_used |= is_busy;
         self.is_handed_back = self.is_handed_back && self.inbound.iter_mut().any(Consumer::refresh);
         Ok(if is_busy { Turn::Busy } else { Turn::Idle(timer) })
+    }
+
+    /// Makes the calls that threads of the app's own have posted. False if there were none.
+    fn run_posted(&mut self) -> Result<bool, AppFault> {
+        if self.calls.is_empty() {
+            self.calls = self.instance.context().posted.collect();
+            if self.calls.is_empty() {
+                return Ok(false);
+            }
+        }
+        let now = self.instance.context().clock;
+        let until = now() + BATCH_TIME;
+        let mut result = Ok(());
+        for call in self.calls.by_ref() {
+            result = self.instance.posted(call);
+            if result.is_err() || now() > until {
+                break;
+            }
+        }
+        let outlets = &mut self.instance.context().outlets;
+        outlets.publish();
+        outlets.reclaim();
+        result.map(|()| true)
     }
 
     /// Calls `timer` if it is due; says when it will be.

@@ -10,6 +10,7 @@ use ringsocket_proto::frame::{self, Opcode};
 
 use super::clients::{Client, Clients};
 use super::outlets::{LISTED_MAX, Outlets};
+use super::posted::Posted;
 use crate::log::{self, Code, Fields, Level};
 use crate::message::{ClientId, Outbound, PeerAddress, Scope};
 
@@ -34,6 +35,8 @@ pub struct Context {
     pub(super) outlets: Outlets,
     pub(super) clients: Clients,
     pub(super) clock: Clock,
+    /// What threads of the app's own have to say.
+    pub(super) posted: Arc<Posted>,
     /// When `timer` is to be called.
     pub(super) timer: Option<Duration>,
     /// `init` or `quit` is running, from which nothing can be sent.
@@ -63,13 +66,14 @@ type Outcome = Result<(), c_int>;
 
 impl Context {
     /// An app that has no clients yet.
-    pub fn new(facts: Facts, outlets: Outlets, clock: Clock) -> Self {
+    pub fn new(facts: Facts, outlets: Outlets, posted: Arc<Posted>, clock: Clock) -> Self {
         let clients = Clients::new(outlets.worker_c());
         Self {
             facts,
             outlets,
             clients,
             clock,
+            posted,
             timer: None,
             is_mute: false,
             is_quitting: false,
@@ -290,6 +294,16 @@ impl Context {
         let wait = Duration::from_micros(microseconds);
         self.timer = (microseconds > 0).then(|| (self.clock)().saturating_add(wait));
         Ok(())
+    }
+
+    /// A way in for threads of the app's own.
+    pub(super) fn posted(&self) -> Option<Arc<Posted>> {
+        (!self.is_quitting).then(|| Arc::clone(&self.posted))
+    }
+
+    /// Nothing is to be called any more save `quit`, whose state threads must not find in use.
+    pub(super) fn close_posted(&self) {
+        self.posted.close();
     }
 
     /// Writes a line to the log.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ringsocket_ring::{Probe, RunRight};
 
 use super::app_loop::AppLoop;
+use super::posted::Posted;
 use crate::deputy::{Deputy, Sink};
 use crate::message::ClientId;
 use crate::waker::Waker;
@@ -19,18 +20,26 @@ pub struct Post {
     /// Its inbound rings.
     probes: Vec<Probe>,
     waker: Arc<Waker>,
+    /// What threads of its own have for it.
+    posted: Arc<Posted>,
 }
 
 impl Post {
     /// The place of an app with these inbound rings, whose thread is woken so. The app itself is in
     /// the hands of its thread.
     pub fn new(probes: Vec<Probe>, waker: Arc<Waker>) -> Self {
-        Self { right: RunRight::new(), probes, waker }
+        let posted = Arc::new(Posted::new(Arc::clone(&waker)));
+        Self { right: RunRight::new(), probes, waker, posted }
     }
 
     /// How the app's own thread is woken.
     pub fn waker(&self) -> &Arc<Waker> {
         &self.waker
+    }
+
+    /// Where threads of the app's own reach it.
+    pub fn posted(&self) -> &Arc<Posted> {
+        &self.posted
     }
 
     fn has_news(&self) -> bool {
@@ -57,11 +66,14 @@ impl Post {
     pub fn lie_down(&self, bed: Bed) -> Rest {
         self.waker.sleeper().announce();
         // The second look: whoever published before the announcement did not wake us.
-        if !self.has_news() && !self.right.is_recalled() {
+        let has_calls = self.posted.has_calls();
+        if !self.has_news() && !self.right.is_recalled() && !has_calls {
             return Rest::Asleep(bed);
         }
         match bed.kept.or_else(|| self.right.take()) {
             Some(app) => self.get_up(app),
+            // Whoever was faster looks at the rings, and leaves the calls to this thread.
+            None if has_calls => self.rise(Bed { kept: None }),
             // Whoever was faster looks again, too.
             None => Rest::Asleep(Bed { kept: None }),
         }

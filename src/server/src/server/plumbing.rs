@@ -273,7 +273,10 @@ fn lay_rings(
             max_message: limits.max_ws_msg_size,
             max_kept: limits.outbound_block_budget,
         };
-        let instance = Instance::new(callbacks, Context::new(facts, outlets, clock::monotonic));
+        let instance = Instance::new(
+            callbacks,
+            Context::new(facts, outlets, Arc::clone(post.posted()), clock::monotonic),
+        );
         let app = Box::new(AppLoop::new(instance, inbound, app.threads));
         apps.push(PlumbedApp { name, app, post });
     }

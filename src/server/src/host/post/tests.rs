@@ -73,7 +73,8 @@ fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
     let probes = inbound.iter().map(ringsocket_ring::Consumer::probe).collect();
     let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
     let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000 };
-    let context = Context::new(facts, Outlets::new(outlets, 0, waker), ticking);
+    let context =
+        Context::new(facts, Outlets::new(outlets, 0, waker), Arc::clone(post.posted()), ticking);
     let mut app =
         AppLoop::new(Instance::new(Callbacks::linked(&QUIET), context), inbound, Threads::Any);
     app.init().expect("it starts");
