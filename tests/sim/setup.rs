@@ -161,6 +161,7 @@ fn policy(scenario: Scenario) -> Policy {
             message_size: 70_000,
             chain_size: 80_000,
             head_wait: wait,
+            upgrade_wait: wait,
             close_wait: wait,
             frame_size: 70_000,
             fragment_c: 1000,

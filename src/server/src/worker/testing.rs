@@ -115,6 +115,7 @@ pub(super) fn policy() -> Policy {
             frame_size: 1024,
             fragment_c: 16,
             head_wait: wait,
+            upgrade_wait: wait,
             close_wait: wait,
             ping_wait: None,
             pong_wait: wait,
