@@ -96,7 +96,7 @@ pub(crate) fn build(
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     });
-    site.routes.push(Route { app: 0, endpoint_id: 1, pages: None });
+    site.routes.push(Route { app: 0, endpoint_id: 1, decides: false, pages: None });
     site.entrances.push(Entrance { default_port: 80, pages: None, proxy_protocol: false });
     let shared = Arc::new(Shared {
         site,

@@ -18,7 +18,7 @@ pub enum BadField {
 
 /// Fields that say where a message ends or what becomes of its connection, and those that are written
 /// into every response.
-const RESERVED: [&[u8]; 12] = [
+pub const RESERVED: [&[u8]; 12] = [
     b"connection",
     b"content-length",
     b"content-type",
