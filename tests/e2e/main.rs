@@ -36,3 +36,4 @@ mod stress;
 mod subprotocols;
 mod ticker;
 mod typed;
+mod upgrades;

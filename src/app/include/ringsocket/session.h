@@ -29,8 +29,9 @@ enum {
     RS_IN_READ_ = 4,
     RS_IN_CLOSE_ = 8,
     RS_IN_TIMER_ = 16,
+    RS_IN_UPGRADE_ = 32,
     RS_IN_CLIENT_ = RS_IN_OPEN_ | RS_IN_READ_ | RS_IN_CLOSE_,
-    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_,
+    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_,
     RS_IN_ALL_ = RS_IN_ALL_BUT_INIT_ | RS_IN_INIT_
 };
 
@@ -60,6 +61,7 @@ struct rs_parts_ {
     int (*read)(struct rs_session_ *session, struct rs_input_ input);
     int (*close)(struct rs_session_ *session);
     int (*timer)(struct rs_session_ *session);
+    int (*upgrade)(struct rs_session_ *session);
     size_t (*app_data_size)(void);
     void (*set_timer)(struct rs_timer_ *timer);
 };
@@ -79,6 +81,7 @@ struct rs_session_ {
     enum rs_data_kind kind;
     uint16_t close_code;
     struct rs_bytes close_reason;
+    const struct rs_upgrade *upgrade; /* NULL but in an upgrade callback */
     struct rs_block_ *blocks;
     jmp_buf *fault; /* where a fault goes */
 
@@ -194,6 +197,7 @@ static inline __attribute__((cold)) void rs_misused_(const char *helper,
                                  : session->callback == RS_IN_OPEN_ ? "RS_OPEN"
                                  : session->callback == RS_IN_READ_ ? "RS_READ"
                                  : session->callback == RS_IN_CLOSE_ ? "RS_CLOSE"
+                                 : session->callback == RS_IN_UPGRADE_ ? "RS_UPGRADE"
                                                                      : "RS_TIMER";
     RS_FAULT_(session, "%s() must not be called from an %s callback", helper, callback);
 }

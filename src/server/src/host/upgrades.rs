@@ -225,3 +225,14 @@ impl Context {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apps_are_told_rightly_which_fields_are_reserved() {
+        let told: Vec<_> = abi::RESERVED_HEADERS.iter().map(|name| name.as_bytes()).collect();
+        assert_eq!(told, fields::RESERVED);
+    }
+}

@@ -27,7 +27,7 @@ fn deferred(behind: &[u8]) -> (Connection, Handshake, Vec<u8>) {
 }
 
 #[test]
-fn rfc6455_4_2_2_a_101_may_come_later_and_with_more_fields() {
+fn a_101_may_come_later_and_with_more_fields() {
     let ping = client_frame(true, Opcode::Ping, b"hi");
     let (mut connection, handshake, mut early) = deferred(&ping);
     let (mut out, mut inflater) = (Vec::new(), Inflater::default());

@@ -26,7 +26,7 @@ impl Attached {
     /// # Safety
     /// As the header says of `rs_accept`'s `data` and `free_data`.
     unsafe fn new(data: *mut c_void, free: Option<abi::FreeFn>) -> Option<Self> {
-        (!data.is_null()).then_some(Self { data, free })
+        (!data.is_null()).then(|| Self { data, free })
     }
 }
 
@@ -91,15 +91,15 @@ unsafe fn copy_known<T: Copy>(from: *const T) -> Option<T> {
     Some(unsafe { whole.assume_init() })
 }
 
+/// Name and value.
+type Field<'a> = (&'a [u8], &'a [u8]);
+
 /// The header fields that an app points at; `None` if that makes no sense.
 ///
 /// # Safety
 /// Where `headers` is not null, `count` of them must be readable there, and what they point at, for as
 /// long as `'a` is used.
-unsafe fn fields<'a>(
-    headers: *const abi::Header,
-    count: usize,
-) -> Result<Vec<(&'a [u8], &'a [u8])>, c_int> {
+unsafe fn fields<'a>(headers: *const abi::Header, count: usize) -> Result<Vec<Field<'a>>, c_int> {
     if count == 0 {
         return Ok(Vec::new());
     }
