@@ -62,7 +62,7 @@ impl App for Gate {
         let request = cx.request().expect("a request in open");
         let name = cx.attached(client).map_or("nobody", |Name(name)| name);
         let subprotocol = request.subprotocol();
-        cx.to(client).text(&format!("welcome {name} {} {subprotocol:?}", request.query()));
+        cx.to(client).text(format!("welcome {name} {} {subprotocol:?}", request.query()));
     }
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
@@ -71,13 +71,13 @@ impl App for Gate {
             ("accept", _) => {
                 for waiting in std::mem::take(&mut self.waiting) {
                     let result = cx.accept(waiting, Accept::new().attach(Name::new("late")));
-                    cx.to(client).text(&format!("{result:?}"));
+                    cx.to(client).text(format!("{result:?}"));
                 }
             }
             ("refuse", _) => {
                 for waiting in std::mem::take(&mut self.waiting) {
                     let result = cx.refuse(waiting, &Refusal::new(401));
-                    cx.to(client).text(&format!("{result:?}"));
+                    cx.to(client).text(format!("{result:?}"));
                 }
             }
             ("who", _) => {
@@ -85,7 +85,7 @@ impl App for Gate {
                 cx.to(client).text(name);
             }
             ("rename", name) => cx.attach(client, Name::new(name)).expect("an open client"),
-            ("waiting", _) => cx.to(client).text(&self.waiting.len().to_string()),
+            ("waiting", _) => cx.to(client).text(self.waiting.len().to_string()),
             ("counts", _) => {
                 let (made, dropped) = (&MADE, &DROPPED);
                 let text = format!("{made:?} {dropped:?} {} {}", self.opened, self.closed);
@@ -122,7 +122,7 @@ impl Gate {
                 Refusal::new(status.parse().unwrap_or_default())
                     .header("WWW-Authenticate", "Bearer")
                     .header("Location", "https://example.com/")
-                    .text(&format!("not you, who offer {offered:?}\n"))
+                    .text(format!("not you, who offer {offered:?}\n"))
                     .into()
             }
             ("wait", _) => {
