@@ -122,7 +122,7 @@ impl Gate {
                 Refusal::new(status.parse().unwrap_or_default())
                     .header("WWW-Authenticate", "Bearer")
                     .header("Location", "https://example.com/")
-                    .text(format!("not you, who offer {offered:?}\n"))
+                    .text(&format!("not you, who offer {offered:?}\n"))
                     .into()
             }
             ("wait", _) => {
