@@ -521,7 +521,7 @@ mod tests {
             assert_eq!(Inbound::decode(&inline, None), Some(record));
             assert_eq!(Inbound::decode(&head, Some(payload)), Some(record), "by pointer");
         }
-        assert_eq!(Inbound::decode(&[9; HEAD], None), None);
+        assert_eq!(Inbound::decode(&[99; HEAD], None), None);
         assert_eq!(Inbound::decode(&[1; HEAD - 1], None), None);
     }
 
