@@ -6,3 +6,4 @@ mod helpers;
 mod misuse;
 mod timers;
 mod typed;
+mod upgrades;

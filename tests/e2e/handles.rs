@@ -5,11 +5,8 @@ use ringsocket_tests::daemon::{Builder, Daemon};
 
 fn start(threads: &str) -> Daemon {
     let config = format!(
-        r#"{{ "worker_c": 2, "apps": [
-            {{ "name": "oracle", "threads": "{threads}",
-               "endpoints": [{{ "endpoint_id": 1, "url": "ws://127.0.0.1/oracle" }}] }},
-            {{ "name": "echo",
-               "endpoints": [{{ "endpoint_id": 1, "url": "ws://127.0.0.1/echo" }}] }}] }}"#
+        r#"{{ "worker_c": 2, "apps": [{{ "name": "oracle", "threads": "{threads}" }},
+            {{ "name": "echo" }}] }}"#
     );
     Builder::new().app("oracle").app("echo").config(&config).start()
 }

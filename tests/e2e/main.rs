@@ -37,3 +37,4 @@ mod stress;
 mod subprotocols;
 mod ticker;
 mod typed;
+mod upgrades;

@@ -96,7 +96,7 @@ pub(crate) fn build(
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     });
-    site.routes.push(Route { app: 0, endpoint_id: 1, pages: None });
+    site.routes.push(Route { app: 0, endpoint_id: 1, decides: false, pages: None });
     site.entrances.push(Entrance { default_port: 80, pages: None, proxy_protocol: false });
     let shared = Arc::new(Shared {
         site,
@@ -161,6 +161,7 @@ fn policy(scenario: Scenario) -> Policy {
             message_size: 70_000,
             chain_size: 80_000,
             head_wait: wait,
+            upgrade_wait: wait,
             close_wait: wait,
             frame_size: 70_000,
             fragment_c: 1000,

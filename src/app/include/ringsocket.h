@@ -42,7 +42,8 @@
  * on threads of its own it brings back by a handle (acquire, post).
  *
  * Order. init first. Then for each client: open once, read for each of its
- * messages in the order in which they arrived, close once. quit last.
+ * messages in the order in which they arrived, close once. quit last. An app with
+ * an upgrade callback is asked there about each client before all that.
  *
  * Ownership. A pointer handed to either side is borrowed until that call returns,
  * unless its comment says otherwise; nobody frees what the other allocated. What
@@ -120,7 +121,7 @@ enum rs_result {
     /* The payload exceeds max_ws_msg_size, the reason RS_CLOSE_REASON_MAX_SIZE,
      * or all that open has sent outbound_block_budget. */
     RS_E_SIZE = -2,
-    /* A close code that an app must not send. */
+    /* A close code that an app must not send, or a status that refuses nothing. */
     RS_E_CODE = -3,
     /* Not allowed in this callback. */
     RS_E_CALL = -4,
@@ -179,6 +180,12 @@ enum rs_level {
 #define RS_FAMILY_IPV4 2
 #define RS_FAMILY_IPV6 10
 
+/* Bounds of what an app adds to the response to an upgrade: header fields, the sum
+ * of their names and values with four bytes for each field, the body in bytes. */
+#define RS_RESPONSE_HEADER_MAX_C 32
+#define RS_RESPONSE_HEADER_MAX_SIZE 8192
+#define RS_RESPONSE_BODY_MAX_SIZE 32768
+
 /* Borrowed bytes, not NUL-terminated. data may be NULL if size is 0. */
 struct rs_bytes {
     const uint8_t *data;
@@ -211,6 +218,56 @@ struct rs_request {
     size_t header_c;
 };
 
+/* A request for an upgrade, about which the app decides. What is added within an
+ * ABI version stands at the end and shows in struct_size. */
+struct rs_upgrade {
+    uint32_t struct_size; /* sizeof(struct rs_upgrade) of the server */
+    uint32_t reserved;    /* 0 */
+    struct rs_bytes method; /* GET */
+    /* Its subprotocol is the one that the server would choose by those that the
+     * app names; may be empty. */
+    struct rs_request request;
+    struct rs_client_info client;
+    const struct rs_bytes *offered; /* subprotocols, the client's favourite first */
+    size_t offered_c;
+};
+
+/* How an upgrade is accepted. Header fields, here and in struct rs_refusal: names
+ * are tokens, and values neither begin nor end with white space and hold no control
+ * characters but tabs (RFC 9110 sections 5.6.2 and 5.5). The server itself writes
+ * Connection, Content-Length, Content-Type, Date, HTTP2-Settings, Keep-Alive,
+ * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, X-Content-Type-Options
+ * and whatever begins with Sec-WebSocket-: these are RS_E_ARG. */
+struct rs_accept {
+    uint32_t struct_size; /* set by the app to sizeof(struct rs_accept) */
+    uint32_t reserved;    /* 0 */
+    /* One of those that the client offers. With data NULL the server chooses; with
+     * another pointer and size 0 there is none. */
+    struct rs_bytes subprotocol;
+    const struct rs_header *headers; /* beside those that the server writes */
+    size_t header_c;
+    /* A value of the app's own, which client_data tells from open until close has
+     * returned. If accept returns RS_OK, it is the server's to give back: free_data
+     * (may be NULL) is called with it once, after the client's close has returned,
+     * or when it turns out that the client never opens, and before quit in any case.
+     * It runs between callbacks, on the thread of one, and must not call the server.
+     * If accept does not return RS_OK, the value stays the app's. */
+    void *data;
+    void (*free_data)(void *data);
+};
+
+/* How an upgrade is refused. */
+struct rs_refusal {
+    uint32_t struct_size; /* set by the app to sizeof(struct rs_refusal) */
+    /* 300 to 599, but neither 304 nor 426 (RFC 9110 section 15). Some need a header:
+     * 401 WWW-Authenticate, redirections Location. */
+    uint32_t status;
+    const struct rs_header *headers; /* beside those that the server writes */
+    size_t header_c;
+    struct rs_bytes content_type; /* of the body; empty: text/plain; charset=utf-8 */
+    struct rs_bytes body;         /* may be empty */
+};
+
 /* What an app may know of the configuration. */
 struct rs_conf {
     uint32_t struct_size;     /* set by the caller to sizeof(struct rs_conf) */
@@ -228,8 +285,8 @@ struct rs_conf {
  * server never writes to it and expects that nobody does. A callback that is
  * NULL is not called.
  *
- * All functions of struct rs_host may be called from init, open, read, close and
- * timer, and only log from quit, where their comments do not say otherwise. */
+ * All functions of struct rs_host may be called from init, open, read, close, timer
+ * and upgrade, and only log from quit, where their comments do not say otherwise. */
 struct rs_app {
     uint32_t abi_version;   /* RS_ABI_VERSION */
     uint32_t struct_size;   /* sizeof(struct rs_app) */
@@ -278,6 +335,17 @@ struct rs_app {
     size_t subprotocol_c;
 
     uint64_t flags; /* RS_APP_...; 0 for none */
+
+    /* A client asks for an upgrade, which the server would grant: the app decides,
+     * with the server's accept or refuse, here or in a later callback (of the timer,
+     * say, if somebody else has to be asked), within upgrade_wait (10 s unless
+     * configured); after that the client gets 504. Accepted clients are opened as
+     * usual. Of a client that leaves before that the app hears no more: RS_E_CLIENT
+     * of accept or refuse says that there is nothing left to decide. All that upgrade
+     * points to is gone when the callback returns. If this is NULL, all clients are
+     * let in. */
+    int (*upgrade)(rs_t *rs, void *state, rs_client_id client,
+                   const struct rs_upgrade *upgrade);
 };
 
 /* -------------------------------------------------------------------------- *
@@ -306,13 +374,13 @@ struct rs_host {
     int (*close)(rs_t *rs, rs_client_id client, uint16_t code,
                  const uint8_t *reason, size_t reason_size);
 
-    /* Fills *info, until the client's close has returned.
+    /* Fills *info, from the client's upgrade or open on, until its close has returned.
      * RS_OK, RS_E_CLIENT, RS_E_ARG. */
     int (*client_info)(rs_t *rs, rs_client_id client, struct rs_client_info *info);
 
-    /* Fills *request with the request of the client being opened. All it points
-     * to is gone when open returns.
-     * RS_OK, RS_E_ARG; RS_E_CALL outside open. */
+    /* Fills *request with the request of the client whose open or upgrade this is.
+     * All it points to is gone when the callback returns.
+     * RS_OK, RS_E_ARG; RS_E_CALL outside open and upgrade. */
     int (*request)(rs_t *rs, struct rs_request *request);
 
     /* Has timer called once, after at least so many microseconds, in place of
@@ -329,6 +397,29 @@ struct rs_host {
      * NUL-terminated; they may be NULL, and line 0. All are copied. */
     void (*log)(rs_t *rs, int level, const char *file, uint32_t line,
                 const char *func, const uint8_t *text, size_t size);
+
+    /* Accepts the upgrade of a client that upgrade was called for; NULL stands for an
+     * rs_accept of zeros. All but data is copied. Its open comes later.
+     * RS_OK; RS_E_CLIENT if it has left, is decided about already, or was never asked
+     * about; RS_E_ARG for a subprotocol that it does not offer, or a bad header;
+     * RS_E_SIZE for too many headers or bytes; RS_E_CALL in init and quit. */
+    int (*accept)(rs_t *rs, rs_client_id client, const struct rs_accept *accept);
+
+    /* Refuses it. All is copied.
+     * As accept; RS_E_CODE for the status, RS_E_ARG for the content type, RS_E_SIZE
+     * for the body. */
+    int (*refuse)(rs_t *rs, rs_client_id client, const struct rs_refusal *refusal);
+
+    /* Sets *data to the value of a client, from open until close has returned; NULL
+     * if it has none.
+     * RS_OK, RS_E_CLIENT, RS_E_ARG. */
+    int (*client_data)(rs_t *rs, rs_client_id client, void **data);
+
+    /* Gives an open client a value, as struct rs_accept's data, also in an app without
+     * an upgrade callback. A value that it has is given back first, within this call.
+     * RS_OK; RS_E_CLIENT if it is not open, or if its close is running. */
+    int (*set_client_data)(rs_t *rs, rs_client_id client, void *data,
+                           void (*free_data)(void *data));
 
     /* Makes a handle of this app, for threads of the app's own. It stays valid,
      * also beyond quit, until it is given to release. NULL in quit. */

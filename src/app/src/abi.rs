@@ -28,7 +28,7 @@ pub const E_CLIENT: c_int = -1;
 /// The payload exceeds `max_ws_msg_size`, or the close reason 123 bytes (`RS_E_SIZE`).
 pub const E_SIZE: c_int = -2;
 /// A close code that an app must not send: neither of RFC 6455's (1000 to 1003, 1007 to 1009, 1011
-/// to 1014) nor 3000 to 4999 (`RS_E_CODE`).
+/// to 1014) nor 3000 to 4999; or a status that refuses no upgrade (`RS_E_CODE`).
 pub const E_CODE: c_int = -3;
 /// Not allowed in this callback (`RS_E_CALL`).
 pub const E_CALL: c_int = -4;
@@ -55,6 +55,30 @@ pub const CLOSE_REASON_MAX_SIZE: usize = 123;
 
 /// Most subprotocols that an app may name (`RS_SUBPROTOCOL_MAX_C`).
 pub const SUBPROTOCOL_MAX_C: usize = 16;
+
+/// Most header fields that an app adds to a response (`RS_RESPONSE_HEADER_MAX_C`).
+pub const RESPONSE_HEADER_MAX_C: usize = 32;
+/// Most bytes of their names and values, with four for each field (`RS_RESPONSE_HEADER_MAX_SIZE`).
+pub const RESPONSE_HEADER_MAX_SIZE: usize = 8 * 1024;
+/// Most bytes of the body of a refusal (`RS_RESPONSE_BODY_MAX_SIZE`).
+pub const RESPONSE_BODY_MAX_SIZE: usize = 32 * 1024;
+
+/// Fields of responses that the daemon writes itself, in lower case; as it does those that begin with
+/// `sec-websocket-`.
+pub const RESERVED_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-content-type-options",
+];
 
 /// Most calls that wait for one app at a time (`RS_POSTED_MAX_C`).
 pub const POSTED_MAX_C: usize = 65_536;
@@ -144,6 +168,15 @@ pub type CloseFn = unsafe extern "C" fn(
 ) -> c_int;
 /// `timer` of an [`App`].
 pub type TimerFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void) -> c_int;
+/// `upgrade` of an [`App`].
+pub type UpgradeFn = unsafe extern "C" fn(
+    rs: *mut Rs,
+    state: *mut c_void,
+    client: ClientId,
+    upgrade: *const Upgrade,
+) -> c_int;
+/// Frees the value that an app has attached to a client.
+pub type FreeFn = unsafe extern "C" fn(data: *mut c_void);
 /// A call that was posted, see [`Host::post`].
 pub type CallFn =
     unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, argument: *mut c_void) -> c_int;
@@ -192,6 +225,8 @@ pub struct App {
     pub subprotocol_c: usize,
     /// A sum of [`APP_ANY_THREAD`] and [`APP_UTF8_SENT`].
     pub flags: u64,
+    /// A client asks for an upgrade, and the app decides; `None`: all are let in.
+    pub upgrade: Option<UpgradeFn>,
 }
 
 /// In [`App::flags`]: the callbacks may be called on any thread, one at a time.
@@ -273,6 +308,21 @@ pub struct Host {
         text: *const u8,
         size: usize,
     ),
+    /// Accepts the upgrade of a client that `upgrade` was called for. `accept` may be null.
+    pub accept: unsafe extern "C" fn(rs: *mut Rs, client: ClientId, accept: *const Accept) -> c_int,
+    /// Refuses it.
+    pub refuse:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, refusal: *const Refusal) -> c_int,
+    /// Tells the value of an open client, or null.
+    pub client_data:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, data: *mut *mut c_void) -> c_int,
+    /// Gives an open client a value, in place of the one it has.
+    pub set_client_data: unsafe extern "C" fn(
+        rs: *mut Rs,
+        client: ClientId,
+        data: *mut c_void,
+        free_data: Option<FreeFn>,
+    ) -> c_int,
     /// Makes a handle of the app, null in `quit`. Each wants its `release`.
     pub acquire: unsafe extern "C" fn(rs: *mut Rs) -> *mut Handle,
     /// From any thread: has the daemon call `call` as one more callback of the app.
@@ -334,6 +384,64 @@ pub struct Request {
     pub headers: *const Header,
     /// Number of header fields.
     pub header_c: usize,
+}
+
+/// A request for an upgrade (`struct rs_upgrade`). All it points to dies when the callback returns.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Upgrade {
+    /// `size_of::<Upgrade>()` of the daemon.
+    pub struct_size: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// `GET`.
+    pub method: Bytes,
+    /// The request, with the subprotocol that the server would choose.
+    pub request: Request,
+    /// Who asks.
+    pub client: ClientInfo,
+    /// `offered_c` subprotocols, the client's favourite first.
+    pub offered: *const Bytes,
+    /// Number of subprotocols offered.
+    pub offered_c: usize,
+}
+
+/// How an upgrade is accepted (`struct rs_accept`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Accept {
+    /// Set by the app to `size_of::<Accept>()`.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// One of those offered; with a null pointer the server chooses, and an empty one is none.
+    pub subprotocol: Bytes,
+    /// `header_c` fields beside those that the server writes.
+    pub headers: *const Header,
+    /// Number of fields, up to [`RESPONSE_HEADER_MAX_C`].
+    pub header_c: usize,
+    /// A value of the app's own, the server's to give back if it returns [`OK`].
+    pub data: *mut c_void,
+    /// Called once with `data`, when nobody can ask for it any more.
+    pub free_data: Option<FreeFn>,
+}
+
+/// How an upgrade is refused (`struct rs_refusal`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// Set by the app to `size_of::<Refusal>()`.
+    pub struct_size: u32,
+    /// 300 to 599, but neither 304 nor 426.
+    pub status: u32,
+    /// `header_c` fields beside those that the server writes.
+    pub headers: *const Header,
+    /// Number of fields, up to [`RESPONSE_HEADER_MAX_C`].
+    pub header_c: usize,
+    /// What the body is; empty for plain text.
+    pub content_type: Bytes,
+    /// Up to [`RESPONSE_BODY_MAX_SIZE`] bytes.
+    pub body: Bytes,
 }
 
 /// What an app may know of the configuration (`struct rs_conf`).

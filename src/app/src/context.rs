@@ -4,6 +4,10 @@
 //! anything.
 #![expect(unsafe_code, reason = "calls the server's C functions and borrows what they return")]
 
+mod deciding;
+
+pub(crate) use deciding::upgrade_of;
+
 use crate::{App, ClientId, Error, Level, Message, Request, abi};
 use std::any::TypeId;
 use std::ffi::{CString, c_char};
@@ -124,16 +128,7 @@ impl<'a> Context<'a> {
     /// address because it came through a unix socket.
     #[must_use]
     pub fn address(&self, client: ClientId) -> Option<SocketAddr> {
-        let info = self.client_info(client)?;
-        let ip = match info.family {
-            abi::FAMILY_IPV4 => {
-                let [a, b, c, d, ..] = info.ip;
-                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-            }
-            abi::FAMILY_IPV6 => IpAddr::V6(Ipv6Addr::from(info.ip)),
-            _ => return None,
-        };
-        Some(SocketAddr::new(ip, info.port))
+        address_of(&self.client_info(client)?)
     }
 
     /// `endpoint_id` (of the server's configuration) of the endpoint that a client came by. `None`
@@ -151,7 +146,8 @@ impl<'a> Context<'a> {
     }
 
     /// The request with which the client asked for its connection: inside
-    /// [`App::open`](crate::App::open). `None` in other callbacks.
+    /// [`App::open`](crate::App::open), and where [`App::UPGRADE`](crate::App::UPGRADE) decides. `None`
+    /// in other callbacks.
     ///
     /// ```
     /// # use ringsocket_app::{ClientId, Context};
@@ -178,16 +174,8 @@ impl<'a> Context<'a> {
         let result = unsafe { (self.host.request)(self.rs, &mut raw) };
         Error::check(result).ok()?;
         // SAFETY: the server promises that what it filled in stays valid until `open` returns,
-        // which is not before `'a` ends. A `RawHeader` has the layout of an `abi::Header`.
-        unsafe {
-            Some(Request {
-                path: Borrowed::new(raw.path),
-                query: Borrowed::new(raw.query),
-                host: Borrowed::new(raw.host),
-                subprotocol: Borrowed::new(raw.subprotocol),
-                headers: borrow(raw.headers.cast::<RawHeader<'a>>(), raw.header_c),
-            })
-        }
+        // which is not before `'a` ends.
+        Some(unsafe { request_of(&raw) })
     }
 
     /// Has [`App::timer`](crate::App::timer) called once, after at least this time, in place of any
@@ -281,6 +269,34 @@ impl<'a> Context<'a> {
     }
 }
 
+/// # Safety
+///
+/// What `raw` points at stays valid, and is not written to, for `'a`.
+unsafe fn request_of<'a>(raw: &abi::Request) -> Request<'a> {
+    // SAFETY: as the caller promises. A `RawHeader` has the layout of an `abi::Header`.
+    unsafe {
+        Request {
+            path: Borrowed::new(raw.path),
+            query: Borrowed::new(raw.query),
+            host: Borrowed::new(raw.host),
+            subprotocol: Borrowed::new(raw.subprotocol),
+            headers: borrow(raw.headers.cast::<RawHeader<'a>>(), raw.header_c),
+        }
+    }
+}
+
+fn address_of(info: &abi::ClientInfo) -> Option<SocketAddr> {
+    let ip = match info.family {
+        abi::FAMILY_IPV4 => {
+            let [a, b, c, d, ..] = info.ip;
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        abi::FAMILY_IPV6 => IpAddr::V6(Ipv6Addr::from(info.ip)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, info.port))
+}
+
 impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
@@ -315,7 +331,6 @@ impl<'a> Borrowed<'a> {
         Self { raw, _bytes: PhantomData }
     }
 
-    #[cfg(test)]
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         Self { raw: abi::Bytes::of(bytes), _bytes: PhantomData }
     }

@@ -2,9 +2,9 @@
 //! [`App`], none of which lets a panic out.
 #![expect(unsafe_code, reason = "implements the C interface of an app")]
 
-use crate::context::borrow;
+use crate::context::{borrow, upgrade_of};
 use crate::panics::{self, Outcome, Panic};
-use crate::{App, ClientId, Close, Context, Level, Message, abi};
+use crate::{App, ClientId, Close, Context, Decision, Level, Message, Refusal, abi};
 use std::error::Error;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
@@ -77,6 +77,7 @@ pub const fn vtable<A: App>() -> abi::App {
         subprotocol_c: A::SUBPROTOCOLS.len(),
         // An `App` is `Send`, and what it sends as text is a `str`.
         flags: abi::APP_UTF8_SENT | if A::OWN_THREAD { 0 } else { abi::APP_ANY_THREAD },
+        upgrade: if A::UPGRADE.is_some() { Some(upgrade::<A>) } else { None },
     }
 }
 
@@ -263,6 +264,41 @@ unsafe extern "C" fn timer<A: App>(rs: *mut abi::Rs, state: *mut c_void) -> c_in
             app::<A>(state).timer(cx);
             Ok(())
         })
+    }
+}
+
+/// # Safety
+///
+/// As the header says of `upgrade`.
+unsafe extern "C" fn upgrade<A: App>(
+    rs: *mut abi::Rs,
+    state: *mut c_void,
+    client: abi::ClientId,
+    upgrade: *const abi::Upgrade,
+) -> c_int {
+    // SAFETY: the server calls this with its own `rs`, the state of `init`, and a request that is
+    // valid during the call.
+    unsafe {
+        guard::<A>(rs, "upgrade", |cx| {
+            let (client, Some(hook)) = (client_id(client)?, A::UPGRADE) else { return Ok(()) };
+            let decision = hook(app::<A>(state), cx, client, &upgrade_of(upgrade));
+            decide(cx, client, decision);
+            Ok(())
+        })
+    }
+}
+
+/// Hands on what a hook has returned. A client whose answer cannot be given is not left without one.
+fn decide(cx: &Context<'_>, client: ClientId, decision: Decision) {
+    let result = match decision {
+        Decision::Later => return,
+        Decision::Accept(accept) => cx.accept(client, accept),
+        Decision::Refuse(refusal) => cx.refuse(client, &refusal),
+    };
+    if let Err(error) = result {
+        let text = format!("the decision about client {client} cannot be carried out: {error}");
+        cx.log_at(Level::Error, None, &text);
+        let _ = cx.refuse(client, &Refusal::new(500)); // unless it was the second decision
     }
 }
 

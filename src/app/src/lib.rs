@@ -142,6 +142,7 @@
 pub mod abi;
 mod client;
 mod context;
+mod cookies;
 mod error;
 mod export;
 mod handle;
@@ -153,6 +154,7 @@ mod recipients;
 mod request;
 pub mod testing;
 pub mod typed;
+mod upgrade;
 
 pub use client::ClientId;
 pub use context::{Conf, Context};
@@ -163,6 +165,7 @@ pub use message::{Close, Message};
 pub use payload::{Buffer, Payload, Text};
 pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
+pub use upgrade::{Accept, Decision, Refusal, Upgrade, UpgradeHook};
 
 /// What [`export!`] and [`messages!`] expand to needs this; nobody else does.
 #[doc(hidden)]
@@ -195,6 +198,50 @@ pub trait App: Send + Sized + 'static {
     /// own sleeps, still one call at a time: that spares the way to the other thread and back, which
     /// is most of what a short callback costs. An app that turns out to be slow stays on its own.
     const OWN_THREAD: bool = false;
+
+    /// What decides about each client before it is let in; `None` lets everybody in, and costs
+    /// nothing.
+    ///
+    /// It sees the request and answers with a [`Decision`]: to accept, with a subprotocol, header
+    /// fields and a value of the app's own; to refuse, with a status, header fields and a body; or to
+    /// answer later, by [`Context::accept`] and [`Context::refuse`] in any callback. The client gets
+    /// 504 if there is no answer within `upgrade_wait` (of the server's configuration, 10 seconds by
+    /// default).
+    ///
+    /// ```
+    /// # use ringsocket_app::{Accept, App, ClientId, Context, Decision, Refusal, Upgrade, UpgradeHook};
+    /// struct Club;
+    ///
+    /// struct Member(String);
+    ///
+    /// impl App for Club {
+    ///     const UPGRADE: Option<UpgradeHook<Self>> = Some(Self::look_at);
+    ///
+    ///     fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn std::error::Error>> {
+    ///         Ok(Club)
+    ///     }
+    ///     fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+    ///         let Some(Member(name)) = cx.attached(client) else { return };
+    ///         cx.to(client).text(&format!("welcome, {name}"));
+    ///     }
+    /// }
+    ///
+    /// impl Club {
+    ///     fn look_at(&mut self, _: &mut Context<'_>, _: ClientId, upgrade: &Upgrade<'_>) -> Decision {
+    ///         match upgrade.request().cookie("member") {
+    ///             Some(name) => Accept::new().attach(Member(name.to_owned())).into(),
+    ///             None => Refusal::new(403).text("members only\n").into(),
+    ///         }
+    ///     }
+    /// }
+    /// # use ringsocket_app::testing::{Answer, TestHost, Visit};
+    /// # let mut host = TestHost::<Club>::start().unwrap();
+    /// # let ann = host.open(Visit::new("/").header("Cookie", "a=b; member=Ann"));
+    /// # assert_eq!(host.received(ann), ["welcome, Ann"]);
+    /// # let ben = host.ask("/");
+    /// # assert_eq!(host.answer(ben).unwrap().status(), 403);
+    /// ```
+    const UPGRADE: Option<UpgradeHook<Self>> = None;
 
     /// Makes the app. Called once, before any client is there, so nothing can be sent yet; timers
     /// can be set.

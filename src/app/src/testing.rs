@@ -28,8 +28,10 @@
 mod posted;
 mod records;
 mod table;
+mod upgrades;
 
 pub use records::{LogLine, Received, Stopped, Visit};
+pub use upgrades::Answer;
 
 use crate::{App, ClientId, Message, Payload, abi, export};
 use posted::PostedCall;
@@ -78,6 +80,8 @@ impl<A: App> TestHost<A> {
     pub fn start_with(max_message_size: usize) -> Result<Self, String> {
         let world = World {
             clients: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            values: BTreeMap::new(),
             closing: None,
             callback: Callback::Init,
             max_message_size,
@@ -132,24 +136,24 @@ impl<A: App> TestHost<A> {
     ///
     /// [`Stopped`] if the app has stopped, or fails now.
     pub fn try_open(&mut self, visit: impl Into<Visit>) -> Result<ClientId, Stopped> {
-        let id = self.next_client;
-        self.next_client += 1;
-        let visit = visit.into();
-        // The client's order decides (RFC 6455 section 4.2.2).
-        let spoken = |offer: &String| A::SUBPROTOCOLS.iter().find(|name| *name == offer).copied();
-        let subprotocol = visit.offers.iter().find_map(spoken);
-        let client = Client { visit, subprotocol, received: Vec::new(), closed: None };
+        let client = self.try_ask(visit)?;
+        let answer = self.answer(client);
+        assert!(matches!(answer, Some(Answer::Accepted { .. })), "the app answers {answer:?}");
+        Ok(client)
+    }
+
+    /// Lets in a client that is not asked about any more.
+    fn enter(&mut self, id: abi::ClientId, client: Client) -> Result<(), Stopped> {
         self.world_mut().clients.insert(id, client);
         let open = self.app.open.expect("the SDK exports all callbacks");
         // SAFETY: a valid context and state.
-        self.call(Callback::Open(id), |rs, state| unsafe { open(rs, state, id) })?;
-        Ok(ClientId::new(id).expect("counted from 1"))
+        self.call(Callback::Open(id), |rs, state| unsafe { open(rs, state, id) })
     }
 
     /// The subprotocol agreed on with a client that is there.
     #[must_use]
-    pub fn subprotocol(&self, client: ClientId) -> Option<&'static str> {
-        self.world().clients.get(&client.get())?.subprotocol
+    pub fn subprotocol(&self, client: ClientId) -> Option<&str> {
+        self.world().clients.get(&client.get())?.subprotocol.as_deref()
     }
 
     /// Has a client send a text message.
@@ -319,6 +323,9 @@ impl<A: App> TestHost<A> {
         code: u16,
         reason: &[u8],
     ) -> Result<(), Stopped> {
+        if self.withdraw(client) {
+            return Ok(());
+        }
         let close = self.app.close.expect("the SDK exports all callbacks");
         let reason = abi::Bytes::of(reason);
         let world = self.world_mut();
@@ -327,6 +334,7 @@ impl<A: App> TestHost<A> {
         let close = |rs, state| unsafe { close(rs, state, client, code, reason) };
         let result = self.call(Callback::Other, close);
         self.world_mut().closing = None;
+        self.world_mut().values.remove(&client);
         result
     }
 
@@ -348,6 +356,7 @@ impl<A: App> TestHost<A> {
             self.world_mut().clients.clear();
             return Err(Stopped);
         }
+        self.enter_accepted()?;
         let mut clients = self.world().clients.iter();
         let closed = clients.find_map(|(id, client)| Some((*id, client.closed.clone()?)));
         let Some((id, (code, reason))) = closed else { return Ok(()) };
@@ -363,6 +372,8 @@ impl<A: App> TestHost<A> {
         let state = std::mem::replace(&mut self.state, ptr::null_mut());
         if !state.is_null() {
             self.world_mut().callback = Callback::Quit;
+            self.world_mut().asked.clear();
+            self.world_mut().values.clear();
             let quit = self.app.quit.expect("the SDK exports all callbacks");
             // SAFETY: a valid context, and the state of `init`, which is not used any more.
             unsafe { quit(self.call.cast(), state) }

@@ -106,14 +106,14 @@ impl Context<'_> {
         match T::decode(message) {
             Ok(value) => Some(value),
             Err(mismatch) => {
-                self.refuse(client, &mismatch);
+                self.reject(client, &mismatch);
                 None
             }
         }
     }
 
     #[cold]
-    fn refuse(&self, client: ClientId, mismatch: &Mismatch) {
+    fn reject(&self, client: ClientId, mismatch: &Mismatch) {
         self.close(client, mismatch.code(), &mismatch.reason());
     }
 }

@@ -114,8 +114,15 @@ static void host_log(rs_t *rs, int level, const char *file, uint32_t line, const
 }
 
 static struct rs_host host = {
-    RS_ABI_VERSION, sizeof(struct rs_host), host_send, host_close, host_client_info,
-    host_request, host_set_timer, host_get_conf, host_log
+    .abi_version = RS_ABI_VERSION,
+    .struct_size = sizeof(struct rs_host),
+    .send = host_send,
+    .close = host_close,
+    .client_info = host_client_info,
+    .request = host_request,
+    .set_timer = host_set_timer,
+    .get_conf = host_get_conf,
+    .log = host_log
 };
 
 static rs_t *context(const char *callback)

@@ -6,9 +6,9 @@
 //! shows as a size or an offset that differs.
 
 use ringsocket_app::abi::{
-    self, App, Bytes, ClientInfo, Conf, DataKind, Handle, Header, Host, Recipients,
+    self, Accept, App, Bytes, ClientInfo, Conf, DataKind, Handle, Header, Host,
 };
-use ringsocket_app::abi::{Request, Rs};
+use ringsocket_app::abi::{Recipients, Refusal, Request, Rs, Upgrade};
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt::Write as _;
 use std::mem::{align_of, offset_of, size_of};
@@ -33,7 +33,8 @@ spelling! {
     Handle = "rs_handle_t",
     Bytes = "struct rs_bytes", ClientInfo = "struct rs_client_info", Conf = "struct rs_conf",
     Header = "struct rs_header", Host = "struct rs_host", Request = "struct rs_request",
-    App = "struct rs_app",
+    App = "struct rs_app", Upgrade = "struct rs_upgrade", Accept = "struct rs_accept",
+    Refusal = "struct rs_refusal",
 }
 
 impl<T: Spelling> Spelling for *const T {
@@ -136,7 +137,8 @@ fn assert_structs(out: &mut String) {
             quit,
             subprotocols,
             subprotocol_c,
-            flags
+            flags,
+            upgrade
         }
     );
     assert_struct!(
@@ -151,11 +153,24 @@ fn assert_structs(out: &mut String) {
             set_timer,
             get_conf,
             log,
+            accept,
+            refuse,
+            client_data,
+            set_client_data,
             acquire,
             post,
             release
         }
     );
+    assert_struct!(
+        out,
+        Upgrade { struct_size, reserved, method, request, client, offered, offered_c }
+    );
+    assert_struct!(
+        out,
+        Accept { struct_size, reserved, subprotocol, headers, header_c, data, free_data }
+    );
+    assert_struct!(out, Refusal { struct_size, status, headers, header_c, content_type, body });
     assert_type(out, "ClientId", size_of::<abi::ClientId>(), 8, "rs_client_id");
     assert_type(out, "DataKind", size_of::<DataKind>(), 4, "enum rs_data_kind");
     assert_type(out, "Recipients", size_of::<Recipients>(), 4, "enum rs_recipients");
@@ -187,6 +202,9 @@ fn assert_values(out: &mut String) {
         RS_LEVEL_DEBUG = abi::LEVEL_DEBUG,
         RS_CLOSE_REASON_MAX_SIZE = abi::CLOSE_REASON_MAX_SIZE,
         RS_SUBPROTOCOL_MAX_C = abi::SUBPROTOCOL_MAX_C,
+        RS_RESPONSE_HEADER_MAX_C = abi::RESPONSE_HEADER_MAX_C,
+        RS_RESPONSE_HEADER_MAX_SIZE = abi::RESPONSE_HEADER_MAX_SIZE,
+        RS_RESPONSE_BODY_MAX_SIZE = abi::RESPONSE_BODY_MAX_SIZE,
         RS_FAMILY_NONE = 0,
         RS_FAMILY_IPV4 = abi::FAMILY_IPV4,
         RS_FAMILY_IPV6 = abi::FAMILY_IPV6,
@@ -229,7 +247,7 @@ static int app_open(rs_t *rs, void *state, rs_client_id client)
 
 const struct rs_app ringsocket_app = {
     RS_ABI_VERSION, sizeof(struct rs_app), RS_BUILT_WITH,
-    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD
+    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD, NULL
 };
 ";
 

@@ -8,6 +8,7 @@
 //! longer than the frame it answers: whatever a peer sends (a flood of pings, say), one `receive`
 //! appends no more to `out` than its input was long, plus one Close frame or one error response.
 
+mod decision;
 mod frames;
 mod head;
 mod preamble;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use self::frames::Frames;
 use self::head::PartialHead;
 use crate::close::{self, CloseCode, Violation};
-use crate::deflate::{Agreement, Deflater, Inflater, MIN_BITS, Window};
+use crate::deflate::{Agreement, Deflater, Inflater, Window};
 use crate::frame::{self, Opcode};
 use crate::http::Request;
 use crate::input::Input;
@@ -48,6 +49,9 @@ pub struct Limits {
     /// How long a request head, with a proxy's header before it, may take from
     /// [`Connection::new`] on; after that 408.
     pub head_wait: Duration,
+    /// How long the caller may take to decide about a request, from [`Connection::defer`] on; after
+    /// that 504.
+    pub upgrade_wait: Duration,
     /// How long the peer may take to answer our Close frame.
     pub close_wait: Duration,
     /// How long an open connection may be silent before it is sent a ping; `None`: for ever.
@@ -68,8 +72,10 @@ pub enum Phase {
     /// A request head is awaited.
     Head,
     /// [`Event::Request`] was yielded: the caller has to [`Connection::accept`] or
-    /// [`Connection::refuse`] before anything else is read.
+    /// [`Connection::refuse`] before anything else is read, or to [`Connection::defer`] that.
     Deciding,
+    /// The caller decides later, and nothing is read until then.
+    Deferred,
     /// Messages go both ways.
     Open,
     /// We have sent a Close frame and wait for the peer's (RFC 6455 section 7.1.2). Nothing more
@@ -132,7 +138,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What a peer has taken too long for, and what was done about it.
+/// What has taken too long, and what was done about it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Expired {
     /// To send a proxy's header: the connection is to be dropped. The phase is Finished.
@@ -140,6 +146,9 @@ pub enum Expired {
     /// To send a request head: a 408 response is in `out`, to be sent before the end. The phase is
     /// Finished.
     Head,
+    /// The caller, not the peer, to decide: a 504 response is in `out`, to be sent before the end. The
+    /// phase is Finished.
+    Undecided,
     /// To send anything at all: a ping is in `out`, and the wait for an answer has begun.
     Silence,
     /// To answer the ping: a Close frame with 1008 and [`NO_PONG`] is in `out`. The phase is
@@ -157,8 +166,8 @@ pub struct Connection {
     deflate: Option<Agreement>,
     /// In the phase Open: the last thing that came of the peer came before our ping.
     is_pinged: bool,
-    /// When the wait began that is on in this phase: for a header or head, for anything, for a
-    /// Close frame.
+    /// When the wait began that is on in this phase: for a header or head, for a decision, for
+    /// anything, for a Close frame.
     since: Millis,
     under_way: Option<Box<UnderWay>>,
     /// Only where an endpoint takes its compressor's context over.
@@ -194,7 +203,7 @@ impl Connection {
     }
 
     /// Reads from `input` up to the next event. To be called until it returns `None`: then all of
-    /// `input` is read (save in the phase Deciding), and more bytes are needed.
+    /// `input` is read (save in the phases Deciding and Deferred), and more bytes are needed.
     ///
     /// Replies are appended to `out`, in the order in which they are to be sent. After an event that
     /// is the last the phase is Finished, and whatever comes is read and forgotten. Compressed
@@ -228,30 +237,13 @@ impl Connection {
             Phase::Closing => self.receive_frames(input, limits, inflater, out),
             Phase::Head => self.receive_head(input, limits, out),
             Phase::Preamble => self.receive_preamble(input),
-            Phase::Deciding => None,
+            Phase::Deciding | Phase::Deferred => None,
             Phase::Finished => {
                 self.finish();
                 input.clear();
                 None
             }
         }
-    }
-
-    /// Answers [`Event::Request`]: the caller has written a 101 response
-    /// ([`crate::upgrade::write_switching_protocols`]), and frames follow, compressed as agreed.
-    pub fn accept(&mut self, deflate: Option<Agreement>, now: Millis) {
-        self.leave_deciding(Phase::Open);
-        self.restart_silence(now);
-        self.deflate = deflate;
-        self.windows = deflate.and_then(|agreement| {
-            let Agreement { client_takeover, server_takeover, .. } = agreement;
-            let windows = Windows {
-                client: client_takeover
-                    .then(|| Window::new(agreement.client_window_bits.max(MIN_BITS))),
-                server: server_takeover.then(|| Window::new(agreement.server_window_bits)),
-            };
-            (client_takeover || server_takeover).then(|| Box::new(windows))
-        });
     }
 
     /// How messages may be compressed, if at all.
@@ -290,21 +282,6 @@ impl Connection {
         if let Some(window) = self.windows.as_deref_mut().and_then(|all| all.server.as_mut()) {
             window.push(payload);
         }
-    }
-
-    /// Answers [`Event::Request`], or goes before it after [`Event::Proxied`]: the caller has
-    /// written another response, with `Connection: close`.
-    pub fn refuse(&mut self) {
-        if self.phase == Phase::Head {
-            self.phase = Phase::Deciding;
-        }
-        self.leave_deciding(Phase::Finished);
-    }
-
-    fn leave_deciding(&mut self, phase: Phase) {
-        debug_assert_eq!(self.phase, Phase::Deciding, "there is no request to answer");
-        self.phase = phase;
-        self.under_way = None;
     }
 
     /// Starts the closing handshake (RFC 6455 section 7.1.2): appends a Close frame to `out`, and
@@ -356,6 +333,7 @@ impl Connection {
             Phase::Open if self.is_pinged => limits.pong_wait,
             Phase::Open => limits.ping_wait?,
             Phase::Closing => limits.close_wait,
+            Phase::Deferred => limits.upgrade_wait,
             Phase::Deciding | Phase::Finished => return None,
         };
         Some(self.since + wait)
@@ -388,6 +366,12 @@ impl Connection {
                 Response::new(408, "The request took too long to arrive.").write(head_only, out);
                 self.finish();
                 Expired::Head
+            }
+            Phase::Deferred => {
+                // An upgrade, so it is a GET.
+                Response::new(504, "The app did not decide in time.").write(false, out);
+                self.finish();
+                Expired::Undecided
             }
             Phase::Preamble => {
                 self.finish();

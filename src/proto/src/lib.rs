@@ -18,6 +18,7 @@ mod connection;
 mod control;
 pub mod deflate;
 mod extensions;
+pub mod fields;
 pub mod forwarded;
 pub mod frame;
 pub mod http;

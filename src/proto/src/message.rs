@@ -333,6 +333,7 @@ mod tests {
             message_size: 100,
             chain_size: 120,
             head_wait: Duration::ZERO,
+            upgrade_wait: Duration::ZERO,
             close_wait: Duration::ZERO,
             frame_size: 100,
             fragment_c: 10,

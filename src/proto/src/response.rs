@@ -3,7 +3,11 @@
 //! Not for: the choice of a response (`http`, `upgrade`), nor its `Date`, which needs a clock
 //! ([`insert_date`]).
 
+mod refusal;
+
 use memchr::memchr;
+
+pub use refusal::{Refusal, is_refusal};
 
 /// Appends the decimal digits of a number.
 fn push_number(number: usize, out: &mut Vec<u8>) {
@@ -74,7 +78,7 @@ impl Response {
         }
         write_status_line(self.status, out);
         out.extend_from_slice(self.headers.as_bytes());
-        write_entity_headers("text/plain; charset=utf-8", body.len(), out);
+        write_entity_headers(b"text/plain; charset=utf-8", body.len(), out);
         if !head_only {
             out.extend_from_slice(&body);
         }
@@ -86,7 +90,7 @@ impl Response {
 pub fn write_page_head(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
     write_status_line(200, out);
     out.extend_from_slice(b"Connection: close\r\nCache-Control: no-cache\r\n");
-    write_entity_headers(content_type, body_len, out);
+    write_entity_headers(content_type.as_bytes(), body_len, out);
 }
 
 /// Appends a whole response with a body in JSON that no cache may keep (RFC 9111 section 5.2.2.5);
@@ -94,7 +98,7 @@ pub fn write_page_head(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
 pub fn write_json(status: u16, json: &str, head_only: bool, out: &mut Vec<u8>) {
     write_status_line(status, out);
     out.extend_from_slice(b"Connection: close\r\nCache-Control: no-store\r\n");
-    write_entity_headers("application/json", json.len(), out);
+    write_entity_headers(b"application/json", json.len(), out);
     if !head_only {
         out.extend_from_slice(json.as_bytes());
     }
@@ -119,30 +123,52 @@ fn write_status_line(status: u16, out: &mut Vec<u8>) {
 }
 
 /// The last header lines, and the empty one.
-fn write_entity_headers(content_type: &str, body_len: usize, out: &mut Vec<u8>) {
+fn write_entity_headers(content_type: &[u8], body_len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"X-Content-Type-Options: nosniff\r\nContent-Type: ");
-    out.extend_from_slice(content_type.as_bytes());
+    out.extend_from_slice(content_type);
     out.extend_from_slice(b"\r\nContent-Length: ");
     push_number(body_len, out);
     out.extend_from_slice(b"\r\n\r\n");
 }
 
-/// The reason phrase (RFC 9110 section 15; 429 and 431: RFC 6585 sections 4 and 5).
+/// The reason phrase (RFC 9110 section 15; 428, 429, 431 and 511: RFC 6585; 425: RFC 8470; 451: RFC
+/// 7725), of those that this crate gives and those that apps may.
 const fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        412 => "Precondition Failed",
         414 => "URI Too Long",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        425 => "Too Early",
         426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
         501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        511 => "Network Authentication Required",
         _ => "",
     }
 }
@@ -159,7 +185,7 @@ mod tests {
 
     #[test]
     fn rfc9112_6_3_the_length_is_that_of_the_body() {
-        for status in [400, 403, 404, 405, 408, 414, 426, 429, 431, 501, 503, 505] {
+        for status in [400, 403, 404, 405, 408, 414, 426, 429, 431, 501, 503, 504, 505] {
             let text = written(&Response::new(status, "It is so."), false);
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with(&format!("HTTP/1.1 {status} {}\r\n", phrase(status))));

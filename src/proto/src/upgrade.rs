@@ -2,6 +2,8 @@
 //! response that says what is wrong.
 //! Not for: HTTP syntax (`http`), or what else a port serves beside WebSocket.
 
+mod handshake;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
@@ -11,6 +13,8 @@ use crate::extensions;
 use crate::http::{self, Request};
 use crate::response::Response;
 use crate::words;
+
+pub use handshake::{Handshake, offered, write_subprotocol};
 
 /// What every client knows the server by (RFC 6455 section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -41,7 +45,7 @@ pub struct Authority {
 /// What to answer to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// 101: see [`write_switching_protocols`].
+    /// 101: see [`write_switching_protocols`], or [`Handshake`] for later.
     Accept {
         /// Index of the endpoint.
         endpoint: usize,
@@ -214,20 +218,33 @@ pub fn write_switching_protocols(
     out: &mut Vec<u8>,
 ) {
     let key = request.header("sec-websocket-key").unwrap_or_default();
+    write_start(&accept_key(key), out);
+    if let Some(subprotocol) = subprotocol {
+        out.extend_from_slice(b"Sec-WebSocket-Protocol: ");
+        out.extend_from_slice(subprotocol.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    write_end(deflate, out);
+}
+
+/// The first lines of a 101.
+fn write_start(accept_key: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Accept: ",
     );
-    out.extend_from_slice(accept_key(key).as_bytes());
-    if let Some(subprotocol) = subprotocol {
-        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
-        out.extend_from_slice(subprotocol.as_bytes());
-    }
+    out.extend_from_slice(accept_key.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The last lines of a 101, and the empty one.
+fn write_end(deflate: Option<&Agreed>, out: &mut Vec<u8>) {
     if let Some(agreed) = deflate {
-        out.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        out.extend_from_slice(b"Sec-WebSocket-Extensions: ");
         out.extend_from_slice(agreed.response.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The proof that the handshake was understood (RFC 6455 section 4.2.2, item 5, `/accept/`).

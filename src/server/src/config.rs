@@ -186,6 +186,8 @@ pub struct Limits {
 pub struct Waits {
     /// For a whole request head, from the accept on.
     pub http_head: Duration,
+    /// For an app to decide about an upgrade.
+    pub upgrade: Duration,
     /// For a peer to close its side, before the upgrade.
     pub shutdown_wait_http: Duration,
     /// For a peer to answer a Close frame and to close its side.

@@ -59,6 +59,12 @@ pub trait Sink {
     /// `open` has returned for one of its clients.
     fn opened(&mut self, client: ClientId);
 
+    /// Lets in one of its clients whose upgrade the app was asked about, with these header lines.
+    fn accept(&mut self, client: ClientId, lines: &[u8]);
+
+    /// Does not let it in, with this response of this status.
+    fn refuse(&mut self, client: ClientId, status: u16, response: &[u8]);
+
     /// The app waits until another worker has made room: for as long, this one does what that other
     /// may wait for.
     fn meanwhile(&mut self);

@@ -1,7 +1,8 @@
 //! The host of the apps: loads them, runs their callbacks, and takes what they send.
 //!
 //! Files of this room: `library` (dlopen and the version check), `api` (the C interface: calls into
-//! an app, and what an app may call), `context` (what those calls do), `outlets` (the rings to the
+//! an app, and what an app may call), `context` (what those calls do), `upgrades` (whom an app decides
+//! about, and values of its clients), `outlets` (the rings to the
 //! workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
 //! an app's turns and sleeps in between), `post` (where it leaves the app meanwhile, for workers to
 //! run), `stand` (such a worker during a call), `pace` (whether the app is quick enough for that).
@@ -20,3 +21,4 @@ pub mod post;
 pub mod posted;
 mod stand;
 pub mod thread;
+mod upgrades;

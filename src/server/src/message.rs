@@ -9,7 +9,8 @@
 //! |--------|--------------------------------------|-------------------------------------------|
 //! | 0      | [`Inbound`] kind                     | [`Outbound`] kind                         |
 //! | 1      | -                                    | [`Scope`] of a send                       |
-//! | 2..4   | close code, or endpoint of an open   | close code                                |
+//! | 2..4   | close code, or endpoint of an open   | close code, or status of a refusal        |
+//! |        | or upgrade                           |                                           |
 //! | 4..8   | -                                    | number of clients listed after the head   |
 //! | 8..16  | client id                            | -                                         |
 //! | 16..   | payload, unless it crosses by pointer| client ids of 8 bytes, then the payload,  |
@@ -127,6 +128,26 @@ pub enum Inbound<'a> {
         /// The reason of section 7.1.6, UTF-8.
         reason: &'a [u8],
     },
+    /// A client asks to be let in on the endpoint, and the app decides; the payload is an
+    /// [`Opening`]. One of the next two follows, unless the app has refused.
+    Upgrade {
+        /// Who.
+        client: ClientId,
+        /// `endpoint_id` of the configuration.
+        endpoint: u16,
+        /// A written [`Opening`].
+        opening: &'a [u8],
+    },
+    /// A client whose upgrade the app has accepted has been let in.
+    Entered {
+        /// Who.
+        client: ClientId,
+    },
+    /// A client whose upgrade the app was asked about will not be let in.
+    Withdrawn {
+        /// Who.
+        client: ClientId,
+    },
     /// The server is stopping: finish what came before this, then answer [`Outbound::Drained`].
     Drain,
     /// The worker is gone; nothing follows.
@@ -140,6 +161,9 @@ impl<'a> Inbound<'a> {
     const CLOSE: u8 = 4;
     const DRAIN: u8 = 5;
     const END: u8 = 6;
+    const UPGRADE: u8 = 7;
+    const ENTERED: u8 = 8;
+    const WITHDRAWN: u8 = 9;
 
     /// The head of the record, and the payload that belongs after it.
     pub fn encode(&self) -> ([u8; HEAD], &'a [u8]) {
@@ -148,6 +172,11 @@ impl<'a> Inbound<'a> {
             Self::Message { client, text: true, payload } => (Self::TEXT, 0, client.0, payload),
             Self::Message { client, text: false, payload } => (Self::BINARY, 0, client.0, payload),
             Self::Close { client, code, reason } => (Self::CLOSE, code, client.0, reason),
+            Self::Upgrade { client, endpoint, opening } => {
+                (Self::UPGRADE, endpoint, client.0, opening)
+            }
+            Self::Entered { client } => (Self::ENTERED, 0, client.0, &[]),
+            Self::Withdrawn { client } => (Self::WITHDRAWN, 0, client.0, &[]),
             Self::Drain => (Self::DRAIN, 0, 0, &[]),
             Self::End => (Self::END, 0, 0, &[]),
         };
@@ -168,6 +197,9 @@ impl<'a> Inbound<'a> {
             Self::TEXT => Self::Message { client, text: true, payload },
             Self::BINARY => Self::Message { client, text: false, payload },
             Self::CLOSE => Self::Close { client, code: number, reason: payload },
+            Self::UPGRADE => Self::Upgrade { client, endpoint: number, opening: payload },
+            Self::ENTERED => Self::Entered { client },
+            Self::WITHDRAWN => Self::Withdrawn { client },
             Self::DRAIN => Self::Drain,
             Self::END => Self::End,
             _ => return None,
@@ -212,6 +244,22 @@ pub enum Outbound<'a> {
         /// Which one.
         clients: Clients<'a>,
     },
+    /// Let in a client that [`Inbound::Upgrade`] asked about.
+    Accept {
+        /// Which one.
+        clients: Clients<'a>,
+        /// Header lines that its 101 has beside the worker's own, each with its line end.
+        lines: &'a [u8],
+    },
+    /// Do not let it in.
+    Refuse {
+        /// Which one.
+        clients: Clients<'a>,
+        /// The status of the response.
+        status: u16,
+        /// The whole response, but for its `Date`.
+        response: &'a [u8],
+    },
     /// All that came before [`Inbound::Drain`] has been dealt with.
     Drained,
     /// The app has failed and will say nothing more.
@@ -224,6 +272,8 @@ impl<'a> Outbound<'a> {
     const OPENED: u8 = 3;
     const DRAINED: u8 = 4;
     const FAULT: u8 = 5;
+    const ACCEPT: u8 = 6;
+    const REFUSE: u8 = 7;
 
     /// The head of a record that lists `client_c` clients.
     fn head(kind: u8, scope: u8, code: u16, client_c: usize) -> [u8; HEAD] {
@@ -248,6 +298,16 @@ impl<'a> Outbound<'a> {
     /// Head of an [`Outbound::Opened`].
     pub fn opened_head() -> [u8; HEAD] {
         Self::head(Self::OPENED, 0, 0, 1)
+    }
+
+    /// Head of an [`Outbound::Accept`] of one client.
+    pub fn accept_head() -> [u8; HEAD] {
+        Self::head(Self::ACCEPT, 0, 0, 1)
+    }
+
+    /// Head of an [`Outbound::Refuse`] of one client.
+    pub fn refuse_head(status: u16) -> [u8; HEAD] {
+        Self::head(Self::REFUSE, 0, status, 1)
     }
 
     /// The whole of an [`Outbound::Drained`].
@@ -279,6 +339,8 @@ impl<'a> Outbound<'a> {
             }
             Self::CLOSE => Self::Close { clients, code, reason: payload },
             Self::OPENED => Self::Opened { clients },
+            Self::ACCEPT => Self::Accept { clients, lines: payload },
+            Self::REFUSE => Self::Refuse { clients, status: code, response: payload },
             Self::DRAINED => Self::Drained,
             Self::FAULT => Self::Fault,
             _ => return None,
@@ -450,13 +512,16 @@ mod tests {
             Inbound::Message { client, text: true, payload: b"hi" },
             Inbound::Message { client, text: false, payload: b"" },
             Inbound::Close { client, code: 4000, reason: b"bye" },
+            Inbound::Upgrade { client, endpoint: 7, opening: b"xyz" },
+            Inbound::Entered { client },
+            Inbound::Withdrawn { client },
         ] {
             let (head, payload) = record.encode();
             let inline = [&head, payload].concat();
             assert_eq!(Inbound::decode(&inline, None), Some(record));
             assert_eq!(Inbound::decode(&head, Some(payload)), Some(record), "by pointer");
         }
-        assert_eq!(Inbound::decode(&[9; HEAD], None), None);
+        assert_eq!(Inbound::decode(&[99; HEAD], None), None);
         assert_eq!(Inbound::decode(&[1; HEAD - 1], None), None);
     }
 
@@ -476,6 +541,21 @@ mod tests {
             }
         }
         assert_eq!(Outbound::decode(&listed[..HEAD + 8], None), None, "a cut list");
+    }
+
+    #[test]
+    fn decisions_come_back_as_they_went() {
+        let id = ClientId::new(3, 1, 1).to_u64().to_ne_bytes();
+        let listed = [&Outbound::refuse_head(403)[..], &id].concat();
+        let whole = [&listed[..], b"no"].concat();
+        for (inline, block) in [(&whole, None), (&listed, Some(&b"no"[..]))] {
+            let read = Outbound::decode(inline, block);
+            let clients = Clients(&id);
+            assert_eq!(read, Some(Outbound::Refuse { clients, status: 403, response: b"no" }));
+        }
+        let accept = [&Outbound::accept_head()[..], &id, b"A: b"].concat();
+        let read = Outbound::decode(&accept, None);
+        assert_eq!(read, Some(Outbound::Accept { clients: Clients(&id), lines: b"A: b" }));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Route {
     pub app: u16,
     /// `endpoint_id` of the configuration, which the app gets to see.
     pub endpoint_id: u16,
+    /// Whether the app decides about upgrades.
+    pub decides: bool,
     /// Pages beside the endpoint.
     pub pages: Option<Arc<Pages>>,
 }
@@ -107,6 +109,18 @@ pub enum Answer {
         /// What was agreed on about compression.
         deflate: Option<Agreed>,
     },
+    /// The upgrade would be granted, and its app decides: with the same, where the subprotocol is what
+    /// would be agreed on.
+    Ask {
+        /// Number of the app.
+        app: u16,
+        /// What the app calls the endpoint.
+        endpoint_id: u16,
+        /// The subprotocol to agree on.
+        subprotocol: Option<String>,
+        /// What to agree on about compression.
+        deflate: Option<Agreed>,
+    },
     /// A page, without its body if the request was a `HEAD`.
     Page(Arc<Page>, bool),
     /// How the server is, without the body if the request was a `HEAD`.
@@ -131,8 +145,11 @@ impl Site {
         let head_only = request.method() == "HEAD";
         match upgrade::decide(request, &self.endpoints, default_port, things.terms.as_ref()) {
             Decision::Accept { endpoint, subprotocol, deflate } => {
-                let Route { app, endpoint_id, .. } = self.routes[endpoint];
-                if !things.is_stopping && !(things.has_failed)(app) {
+                let Route { app, endpoint_id, decides, .. } = self.routes[endpoint];
+                let is_served = !things.is_stopping && !(things.has_failed)(app);
+                if is_served && decides {
+                    Answer::Ask { app, endpoint_id, subprotocol, deflate }
+                } else if is_served {
                     Answer::Accept { app, endpoint_id, subprotocol, deflate }
                 } else {
                     let why = "This service is stopping or has failed; try again later.";

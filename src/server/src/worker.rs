@@ -3,7 +3,7 @@
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
-//! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
+//! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle` (inwards), `deliver`, `press`,
 //! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
 //! (ends of connections and of the worker), `timers`, `silence`, `allowance` and `held` (limits of
 //! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst),
@@ -38,6 +38,7 @@ mod testing;
 pub mod timers;
 pub mod to_app;
 mod trim;
+mod upgrades;
 
 use std::collections::VecDeque;
 use std::io;

@@ -33,6 +33,7 @@ pub(crate) fn limits([head_size, header_c, message_size, chain_size]: [usize; 4]
         frame_size: message_size,
         fragment_c: usize::MAX,
         head_wait: HEAD_WAIT,
+        upgrade_wait: HEAD_WAIT,
         close_wait: CLOSE_WAIT,
         ping_wait: None,
         pong_wait: CLOSE_WAIT,
@@ -216,7 +217,7 @@ impl<'s> Caller<'s> {
             Phase::Closing | Phase::Finished => assert_eq!(answered, 0, "words after the last"),
             // A control frame that came in pieces is answered with its last one.
             Phase::Open => assert!(answered <= len + 2 * MAX_FRAME, "{answered} B for {len} B"),
-            Phase::Preamble | Phase::Head | Phase::Deciding => {
+            Phase::Preamble | Phase::Head | Phase::Deciding | Phase::Deferred => {
                 assert!(answered <= len + 2 * MAX_FRAME + MAX_RESPONSE, "{answered} B for {len} B");
             }
         }

@@ -27,8 +27,9 @@
  *
  * Once in an app, at file scope. The callbacks take the rs_t * and return rs_cb_ret,
  * that of the timer rs_timer_ret; both may also be declared as int. An app that may
- * run on any thread, or speaks subprotocols, adds RS_FLAGS(RS_APP_...) or
- * RS_SUBPROTOCOLS("name", ...) after the five.
+ * run on any thread, speaks subprotocols, or decides about upgrades, adds
+ * RS_FLAGS(RS_APP_...), RS_SUBPROTOCOLS("name", ...) or RS_UPGRADE(cb) (see upgrade.h)
+ * after the five.
  *
  *     RS_INIT(cb[, size])          first of all; size of rs_get_app_data in bytes
  *     RS_OPEN(cb)                  a client has connected
@@ -70,6 +71,7 @@
 
 #include "decode.h"
 #include "handle.h"
+#include "upgrade.h"
 
 /* -------------------------------------------------------------------------- *
  * Messages                                                                   *
@@ -308,23 +310,29 @@
 
 #define RS_APP(...) RS_CAT_(RS_APP_, RS_ARITY_(__VA_ARGS__))(__VA_ARGS__)
 #define RS_APP_5(init_, open_, read_, close_, timer_) \
-    RS_APP_OF_(init_, open_, read_, close_, timer_, .flags = 0)
-#define RS_APP_6(init_, open_, read_, close_, timer_, more_) \
-    RS_APP_OF_(init_, open_, read_, close_, timer_, RS_TABLE_##more_)
-#define RS_APP_7(init_, open_, read_, close_, timer_, more_, last_) \
-    RS_APP_OF_(init_, open_, read_, close_, timer_, RS_TABLE_##more_, RS_TABLE_##last_)
+    RS_APP_OF_(init_, open_, read_, close_, timer_, , , .flags = 0)
+#define RS_APP_6(init_, open_, read_, close_, timer_, a_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, RS_DO_##a_, RS_PART_##a_, RS_TABLE_##a_)
+#define RS_APP_7(init_, open_, read_, close_, timer_, a_, b_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, RS_DO_##a_ RS_DO_##b_, \
+               RS_PART_##a_ RS_PART_##b_, RS_TABLE_##a_, RS_TABLE_##b_)
+#define RS_APP_8(init_, open_, read_, close_, timer_, a_, b_, c_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, RS_DO_##a_ RS_DO_##b_ RS_DO_##c_, \
+               RS_PART_##a_ RS_PART_##b_ RS_PART_##c_, RS_TABLE_##a_, RS_TABLE_##b_, \
+               RS_TABLE_##c_)
 
-#define RS_APP_OF_(init_, open_, read_, close_, timer_, ...) \
+#define RS_APP_OF_(init_, open_, read_, close_, timer_, do_, parts_, ...) \
     _Thread_local struct rs_session_ *rs_session_; \
     _Thread_local char rs_thread_id_[33]; \
     const struct rs_host *rs_host_; \
-    RS_DO_##init_ RS_DO_##open_ RS_DO_##close_ RS_DO_##timer_ \
+    RS_DO_##init_ RS_DO_##open_ RS_DO_##close_ RS_DO_##timer_ do_ \
     static int rs_do_read_(struct rs_session_ *s_, struct rs_input_ in_) \
     { \
         RS_BODY_##read_ \
     } \
     static const struct rs_parts_ rs_parts_of_app_ = { \
         RS_PART_##init_, RS_PART_##open_, RS_PART_##close_, RS_PART_##timer_, .read = rs_do_read_ \
+        parts_ \
     }; \
     static int rs_on_init_(rs_t *rs, void **state) \
     { \
@@ -343,7 +351,11 @@
         __VA_ARGS__ \
     }
 
-/* What may follow the five. */
+/* What may follow the five, in any order. */
+#define RS_DO_RS_FLAGS(sum)
+#define RS_PART_RS_FLAGS(sum)
+#define RS_DO_RS_SUBPROTOCOLS(...)
+#define RS_PART_RS_SUBPROTOCOLS(...)
 #define RS_TABLE_RS_FLAGS(sum) .flags = (sum)
 #define RS_TABLE_RS_SUBPROTOCOLS(...) \
     .subprotocols = (const struct rs_bytes[]) { RS_NAMES_(__VA_ARGS__) }, \

@@ -23,10 +23,11 @@
  * Who and what                                                               *
  * -------------------------------------------------------------------------- */
 
-/* Number of the client that the callback is about, never 0. Open, read, close. */
+/* Number of the client that the callback is about, never 0. Upgrade, open, read,
+ * close. */
 static inline uint64_t rs_get_client_id(const rs_t *rs)
 {
-    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_CLIENT_);
+    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_CLIENT_ | RS_IN_UPGRADE_);
 
     (void) rs;
     return session == NULL ? 0 : session->client;
@@ -38,10 +39,12 @@ static inline int rs_client_info_(const struct rs_session_ *session, struct rs_c
 }
 
 /* Address of that client: behind trusted proxies the one that they tell; of a unix
- * socket only the family. 0, or -1 with errno. Open, read. */
+ * socket only the family. 0, or -1 with errno. Upgrade, open,
+ * read. */
 static inline int rs_get_client_addr(const rs_t *rs, struct sockaddr_storage *addr)
 {
-    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_OPEN_ | RS_IN_READ_);
+    const struct rs_session_ *const session =
+        rs_here_(__func__, RS_IN_UPGRADE_ | RS_IN_OPEN_ | RS_IN_READ_);
     struct rs_client_info info;
 
     (void) rs;
@@ -64,11 +67,11 @@ static inline int rs_get_client_addr(const rs_t *rs, struct sockaddr_storage *ad
     return 0;
 }
 
-/* endpoint_id, from the configuration, of where that client came in. Open, read,
- * close. */
+/* endpoint_id, from the configuration, of where that client came in. Upgrade, open,
+ * read, close. */
 static inline uint16_t rs_get_endpoint_id(const rs_t *rs)
 {
-    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_CLIENT_);
+    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_CLIENT_ | RS_IN_UPGRADE_);
     struct rs_client_info info;
 
     (void) rs;
@@ -104,11 +107,11 @@ static inline void *rs_get_app_data(const rs_t *rs)
     return session == NULL ? NULL : session->app_data;
 }
 
-/* The request of the client being opened; what it points to is gone when the
- * callback returns. Open. */
+/* The request of the client being opened or asked about; what it points to is gone
+ * when the callback returns. Upgrade, open. */
 static inline struct rs_request rs_get_request(const rs_t *rs)
 {
-    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_OPEN_);
+    const struct rs_session_ *const session = rs_here_(__func__, RS_IN_OPEN_ | RS_IN_UPGRADE_);
     struct rs_request request = { .header_c = 0 };
 
     (void) rs;
@@ -119,7 +122,7 @@ static inline struct rs_request rs_get_request(const rs_t *rs)
 }
 
 /* Value of the first header field of that name, in any case; data is NULL if there
- * is none. Open. */
+ * is none. Upgrade, open. */
 static inline struct rs_bytes rs_get_header(const rs_t *rs, const char *name)
 {
     const struct rs_request request = rs_get_request(rs);

@@ -29,9 +29,10 @@ enum {
     RS_IN_READ_ = 4,
     RS_IN_CLOSE_ = 8,
     RS_IN_TIMER_ = 16,
-    RS_IN_POSTED_ = 32,
+    RS_IN_UPGRADE_ = 32,
+    RS_IN_POSTED_ = 64,
     RS_IN_CLIENT_ = RS_IN_OPEN_ | RS_IN_READ_ | RS_IN_CLOSE_,
-    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_POSTED_,
+    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_ | RS_IN_POSTED_,
     RS_IN_ALL_ = RS_IN_ALL_BUT_INIT_ | RS_IN_INIT_
 };
 
@@ -62,6 +63,7 @@ struct rs_parts_ {
     int (*read)(struct rs_session_ *session, struct rs_input_ input);
     int (*close)(struct rs_session_ *session);
     int (*timer)(struct rs_session_ *session);
+    int (*upgrade)(struct rs_session_ *session);
     size_t (*app_data_size)(void);
     void (*set_timer)(struct rs_timer_ *timer);
 };
@@ -81,6 +83,7 @@ struct rs_session_ {
     enum rs_data_kind kind;
     uint16_t close_code;
     struct rs_bytes close_reason;
+    const struct rs_upgrade *upgrade; /* NULL but in an upgrade callback */
     struct rs_block_ *blocks;
     const struct rs_posted_ *posted; /* what rs_post has brought */
     jmp_buf *fault;                  /* where a fault goes */
@@ -199,7 +202,8 @@ static inline __attribute__((cold)) void rs_misused_(const char *helper,
                                  : session->callback == RS_IN_READ_ ? "RS_READ"
                                  : session->callback == RS_IN_CLOSE_ ? "RS_CLOSE"
                                  : session->callback == RS_IN_TIMER_ ? "RS_TIMER"
-                                                                     : "rs_post";
+                                 : session->callback == RS_IN_UPGRADE_ ? "RS_UPGRADE"
+                                                                       : "rs_post";
     RS_FAULT_(session, "%s() must not be called from an %s callback", helper, callback);
 }
 

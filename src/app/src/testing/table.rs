@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "plays the server's part of the C interface")]
 
 use super::posted::{Posted, host_acquire, host_post, host_release};
+use super::upgrades::{self, Asked, Value};
 use super::{LogLine, Received, Visit};
 use crate::context::borrow;
 use crate::{Level, abi};
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub(super) struct Client {
     pub(super) visit: Visit,
     /// What was agreed on of what the visit offers.
-    pub(super) subprotocol: Option<&'static str>,
+    pub(super) subprotocol: Option<String>,
     pub(super) received: Vec<Received>,
     /// Code and reason with which the app closes it.
     pub(super) closed: Option<(u16, String)>,
@@ -27,7 +28,7 @@ pub(super) struct Client {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Callback {
     Init,
-    /// With the client that is being opened.
+    /// With the client that is being opened, or asked about.
     Open(abi::ClientId),
     Other,
     Quit,
@@ -36,6 +37,10 @@ pub(super) enum Callback {
 /// What the functions of the host table work on.
 pub(super) struct World {
     pub(super) clients: BTreeMap<abi::ClientId, Client>,
+    /// Those whom the app is or was asked about, with its answer.
+    pub(super) asked: BTreeMap<abi::ClientId, Asked>,
+    /// What belongs to clients.
+    pub(super) values: BTreeMap<abi::ClientId, Value>,
     /// The client whose `close` is running: nothing reaches it, but it can be asked about.
     pub(super) closing: Option<(abi::ClientId, Client)>,
     pub(super) callback: Callback,
@@ -66,6 +71,10 @@ pub(super) static HOST: abi::Host = abi::Host {
     set_timer: host_set_timer,
     get_conf: host_get_conf,
     log: host_log,
+    accept: upgrades::accept,
+    refuse: upgrades::refuse,
+    client_data: upgrades::client_data,
+    set_client_data: upgrades::set_client_data,
     acquire: host_acquire,
     post: host_post,
     release: host_release,
@@ -154,7 +163,9 @@ unsafe extern "C" fn host_client_info(
     // SAFETY: the app hands over the context it was given.
     let world = unsafe { world(rs) };
     let closing = world.closing.as_ref().filter(|(id, _)| *id == client);
-    let Some(client) = world.clients.get(&client).or(closing.map(|(_, client)| client)) else {
+    let asked = world.asked.get(&client).and_then(Asked::undecided);
+    let open = world.clients.get(&client).or(closing.map(|(_, client)| client));
+    let Some(client) = open.or(asked) else {
         return abi::E_CLIENT;
     };
     let mut found = abi::ClientInfo { endpoint_id: client.visit.endpoint, ..Default::default() };
@@ -180,7 +191,8 @@ unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) 
     // SAFETY: the app hands over the context it was given.
     let world = unsafe { world(rs) };
     let Callback::Open(id) = world.callback else { return abi::E_CALL };
-    let Some(client) = world.clients.get(&id) else { return abi::E_CALL };
+    let asked = world.asked.get(&id).map(|asked| &asked.client);
+    let Some(client) = world.clients.get(&id).or(asked) else { return abi::E_CALL };
     let visit = &client.visit;
     let at = visit.target.iter().position(|&byte| byte == b'?');
     let (path, query) = match at {
@@ -199,7 +211,7 @@ unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) 
         path: abi::Bytes::of(path),
         query: abi::Bytes::of(query),
         host: abi::Bytes::of(&visit.host),
-        subprotocol: abi::Bytes::of(client.subprotocol.unwrap_or_default().as_bytes()),
+        subprotocol: abi::Bytes::of(client.subprotocol.as_deref().unwrap_or_default().as_bytes()),
         header_c: headers.len(),
         headers: headers.as_ptr(),
     };

@@ -3,6 +3,7 @@
 mod closing;
 mod compressed;
 mod cuts;
+mod decision;
 mod heads;
 mod preamble;
 mod silence;
@@ -24,6 +25,7 @@ fn limits() -> Limits {
         message_size: 70_000,
         chain_size: 72_000,
         head_wait: Duration::from_secs(10),
+        upgrade_wait: Duration::from_secs(7),
         close_wait: Duration::from_secs(30),
         frame_size: 70_000,
         fragment_c: 20_000,

@@ -12,6 +12,7 @@ const LIMITS: Limits = Limits {
     message_size: 0,
     chain_size: 0,
     head_wait: Duration::ZERO,
+    upgrade_wait: Duration::ZERO,
     close_wait: Duration::ZERO,
     frame_size: 0,
     fragment_c: 0,

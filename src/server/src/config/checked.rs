@@ -294,6 +294,7 @@ fn waits(raw: &raw::Root, findings: &mut Findings<'_>) -> Waits {
     let ping = seconds(raw.ping_wait, keys::PING_WAIT, 30);
     let waits = Waits {
         http_head: seconds(raw.http_head_wait, keys::HTTP_HEAD_WAIT, 10),
+        upgrade: seconds(raw.upgrade_wait, keys::UPGRADE_WAIT, 10),
         shutdown_wait_http: seconds(raw.shutdown_wait_http, keys::SHUTDOWN_WAIT_HTTP, 15),
         shutdown_wait_ws: seconds(raw.shutdown_wait_ws, keys::SHUTDOWN_WAIT_WS, 30),
         stop: seconds(raw.stop_wait, keys::STOP_WAIT, 20),

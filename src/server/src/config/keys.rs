@@ -31,6 +31,7 @@ pub(super) const ENDPOINT_ID: Number = number("endpoint_id", 0, 65_535, "");
 pub(super) const SHUTDOWN_WAIT_HTTP: Number = number("shutdown_wait_http", 1, DAY, "seconds");
 pub(super) const SHUTDOWN_WAIT_WS: Number = number("shutdown_wait_ws", 1, DAY, "seconds");
 pub(super) const HTTP_HEAD_WAIT: Number = number("http_head_wait", 1, DAY, "seconds");
+pub(super) const UPGRADE_WAIT: Number = number("upgrade_wait", 1, DAY, "seconds");
 pub(super) const STOP_WAIT: Number = number("stop_wait", 1, DAY, "seconds");
 pub(super) const WRITE_STALL_WAIT: Number = number("write_stall_wait", 1, DAY, "seconds");
 pub(super) const FD_ALLOC_C: Number = number("fd_alloc_c", 1, 16 * MIB, "connections");
@@ -76,13 +77,14 @@ pub(super) const DEFLATE_SERVER_WINDOW_BITS: Number =
 pub(super) const DEFLATE_CLIENT_WINDOW_BITS: Number =
     number("deflate_client_window_bits", 9, 15, "");
 
-const NUMBERS: [Number; 34] = [
+const NUMBERS: [Number; 35] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
     SHUTDOWN_WAIT_HTTP,
     SHUTDOWN_WAIT_WS,
     HTTP_HEAD_WAIT,
+    UPGRADE_WAIT,
     STOP_WAIT,
     WRITE_STALL_WAIT,
     FD_ALLOC_C,

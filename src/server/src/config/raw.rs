@@ -18,6 +18,7 @@ pub(super) struct Root {
     pub(super) shutdown_wait_http: Option<u64>,
     pub(super) shutdown_wait_ws: Option<u64>,
     pub(super) http_head_wait: Option<u64>,
+    pub(super) upgrade_wait: Option<u64>,
     pub(super) stop_wait: Option<u64>,
     pub(super) write_stall_wait: Option<u64>,
     pub(super) fd_alloc_c: Option<u64>,

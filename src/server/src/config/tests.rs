@@ -86,6 +86,7 @@ fn built_in_defaults_serve_the_folder() {
     let seconds = Duration::from_secs;
     let waits = Waits {
         http_head: seconds(10),
+        upgrade: seconds(10),
         shutdown_wait_http: seconds(15),
         shutdown_wait_ws: seconds(30),
         stop: seconds(20),
@@ -154,6 +155,7 @@ fn every_key_reaches_the_configuration() {
             ]
           }}],
           "shutdown_wait_http": 1, "shutdown_wait_ws": 2, "http_head_wait": 3, "stop_wait": 4,
+          "upgrade_wait": 7,
           "write_stall_wait": 5, "fd_alloc_c": 6, "max_ws_msg_size": 1000,
           "max_ws_frame_chain_size": 1014, "max_backpressure": 4096, "max_http_head_size": 512,
           "max_http_header_c": 8, "inbound_ring_buf_size": 65536, "outbound_ring_buf_size": 131072,
@@ -202,8 +204,9 @@ fn every_key_reaches_the_configuration() {
         waits.stop,
         waits.write_stall,
         waits.pong,
+        waits.upgrade,
     ];
-    assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(config.waits.ping, None);
     let limits = Limits {
         max_ws_msg_size: 1000,

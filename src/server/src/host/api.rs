@@ -1,6 +1,8 @@
 //! The C interface, in both directions: calls into an app, and the functions that an app may call.
 #![expect(unsafe_code, reason = "pointers from and to apps that may be written in C")]
 
+mod upgrade;
+
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::slice;
@@ -14,6 +16,8 @@ use super::stand::Stand;
 use crate::deputy::Sink;
 use crate::log::Code;
 use crate::message::{ClientId, Opening, Scope};
+
+pub(super) use self::upgrade::Attached;
 
 /// An app has failed: its callback said so. The app is not called again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +34,7 @@ impl fmt::Display for AppFault {
 pub(super) struct Rs {
     public: abi::Rs,
     pub(super) context: Context,
-    /// The request of the client whose `open` is running, and its headers.
+    /// The request of the client whose `open` or `upgrade` is running, and its headers.
     request: Option<abi::Request>,
     headers: Vec<abi::Header>,
 }
@@ -128,25 +132,35 @@ impl Instance {
     /// Calls `open` for a client that the context knows already.
     pub fn open(&mut self, client: ClientId, opening: &Opening<'_>) -> Result<(), AppFault> {
         let Some(open) = self.callbacks.get().open else { return Ok(()) };
+        self.show_request(opening);
+        // SAFETY: as in `init`, with the state that it left.
+        let result = unsafe { open(self.rs.cast(), self.state, client.to_u64()) };
+        self.hide_request();
+        verdict(result, "open")
+    }
+
+    /// Has `request` tell of this request during the next callback.
+    fn show_request(&mut self, opening: &Opening<'_>) -> abi::Request {
         // SAFETY: no callback runs now, so nothing else uses `rs`.
         let rs = unsafe { &mut *self.rs };
         let bytes = abi::Bytes::of;
         rs.headers.clear();
         let header = |(name, value)| abi::Header { name: bytes(name), value: bytes(value) };
         rs.headers.extend(opening.headers().map(header));
-        rs.request = Some(abi::Request {
+        *rs.request.insert(abi::Request {
             path: bytes(opening.path),
             query: bytes(opening.query),
             host: bytes(opening.host),
             subprotocol: bytes(opening.subprotocol),
             headers: rs.headers.as_ptr(),
             header_c: rs.headers.len(),
-        });
-        // SAFETY: as in `init`, with the state that it left.
-        let result = unsafe { open(self.rs.cast(), self.state, client.to_u64()) };
+        })
+    }
+
+    /// Ends what [`show_request`](Self::show_request) has begun.
+    fn hide_request(&mut self) {
         // SAFETY: the callback has returned, so nothing else uses `rs`.
         unsafe { (*self.rs).request = None };
-        verdict(result, "open")
     }
 
     /// Calls `read`.
@@ -180,9 +194,10 @@ impl Instance {
         verdict(unsafe { call.make(self.rs.cast(), self.state) }, "post")
     }
 
-    /// Calls `quit`, the last call of all.
+    /// Calls `quit`, the last call of all, after the values of clients have been given back.
     pub fn quit(&mut self) {
         self.context().close_posted();
+        self.context().upgrades.clear();
         let Some(quit) = self.callbacks.get().quit else { return };
         self.context().is_mute = true;
         self.context().is_quitting = true;
@@ -207,6 +222,10 @@ static HOST: abi::Host = abi::Host {
     set_timer,
     get_conf,
     log,
+    accept: upgrade::accept,
+    refuse: upgrade::refuse,
+    client_data: upgrade::client_data,
+    set_client_data: upgrade::set_client_data,
     acquire: posted::acquire,
     post: posted::post,
     release: posted::release,

@@ -376,7 +376,23 @@ fn hand_over(
         Inbound::Close { client, code, reason } => {
             instance.context().begin_close(client);
             instance.close(client, code, reason)?;
-            instance.context().end_close();
+            instance.context().end_close(client);
+            Ok(())
+        }
+        Inbound::Upgrade { client, endpoint, opening } => {
+            let Some(read) = Opening::read(opening) else { return Ok(()) };
+            instance.context().begin_upgrade(client, endpoint, opening);
+            instance.upgrade(client, &read)
+        }
+        Inbound::Entered { client } => {
+            let Some(asked) = instance.context().enter(client) else { return Ok(()) };
+            let Some(opening) = asked.opening() else { return Ok(()) };
+            instance.open(client, &opening)?;
+            instance.context().end_open(client);
+            Ok(())
+        }
+        Inbound::Withdrawn { client } => {
+            instance.context().upgrades.withdraw(client);
             Ok(())
         }
         Inbound::Drain => {

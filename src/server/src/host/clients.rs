@@ -28,6 +28,11 @@ impl Clients {
         Self { tables: vec![Vec::new(); worker_c] }
     }
 
+    /// What is known of a client, or of one that may become so.
+    pub fn client(id: ClientId, endpoint: u16, address: PeerAddress) -> Client {
+        Client { generation: id.generation(), endpoint, address }
+    }
+
     /// Notes a new client.
     pub fn insert(&mut self, id: ClientId, endpoint: u16, address: PeerAddress) {
         let Some(table) = self.tables.get_mut(id.worker()) else { return };
@@ -35,7 +40,7 @@ impl Clients {
         if table.len() <= slot {
             table.resize(slot + 1, EMPTY);
         }
-        table[slot] = Client { generation: id.generation(), endpoint, address };
+        table[slot] = Self::client(id, endpoint, address);
     }
 
     /// Forgets a client, and says who it was.

@@ -11,6 +11,7 @@ use ringsocket_proto::frame::{self, Opcode};
 use super::clients::{Client, Clients};
 use super::outlets::{LISTED_MAX, Outlets};
 use super::posted::Posted;
+use super::upgrades::Upgrades;
 use crate::log::{self, Code, Fields, Level};
 use crate::message::{ClientId, Outbound, PeerAddress, Scope};
 
@@ -34,6 +35,7 @@ pub struct Context {
     pub(super) facts: Facts,
     pub(super) outlets: Outlets,
     pub(super) clients: Clients,
+    pub(super) upgrades: Upgrades,
     pub(super) clock: Clock,
     /// What threads of the app's own have to say.
     pub(super) posted: Arc<Posted>,
@@ -62,7 +64,7 @@ enum Kept {
 }
 
 /// The error codes of the host's functions.
-type Outcome = Result<(), c_int>;
+pub(super) type Outcome = Result<(), c_int>;
 
 impl Context {
     /// An app that has no clients yet.
@@ -72,6 +74,7 @@ impl Context {
             facts,
             outlets,
             clients,
+            upgrades: Upgrades::default(),
             clock,
             posted,
             timer: None,
@@ -115,8 +118,16 @@ impl Context {
     }
 
     /// The app's `close` has returned: nobody asks about the client any more.
-    pub fn end_close(&mut self) {
+    pub fn end_close(&mut self, id: ClientId) {
         self.closing = None;
+        self.upgrades.detach(id);
+    }
+
+    /// A client that the app may ask about: one whose `open` has begun and whose `close` has not
+    /// returned.
+    pub(super) fn known(&self, id: ClientId) -> Option<&Client> {
+        let closing = self.closing.as_ref().filter(|(closing, _)| *closing == id);
+        self.clients.get(id).or(closing.map(|(_, client)| client))
     }
 
     /// Keeps what `open` sends, `bytes` in size.
@@ -268,8 +279,7 @@ impl Context {
 
     /// Who a client is.
     pub fn client_info(&self, id: ClientId) -> Result<abi::ClientInfo, c_int> {
-        let closing = self.closing.as_ref().filter(|(closing, _)| *closing == id);
-        let client = self.clients.get(id).or(closing.map(|(_, client)| client));
+        let client = self.known(id).or_else(|| self.upgrades.client(id));
         let client = client.filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
         let mut info = abi::ClientInfo { endpoint_id: client.endpoint, ..Default::default() };
         match client.address {

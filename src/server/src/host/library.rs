@@ -119,6 +119,11 @@ impl Callbacks {
         self.0.flags & abi::APP_ANY_THREAD != 0
     }
 
+    /// Whether the app decides about upgrades.
+    pub fn decide_upgrades(self) -> bool {
+        self.0.upgrade.is_some()
+    }
+
     /// Whether the app vouches for the text that it sends.
     pub fn send_utf8(self) -> bool {
         self.0.flags & abi::APP_UTF8_SENT != 0
@@ -202,6 +207,7 @@ mod tests {
                 subprotocols,
                 subprotocol_c,
                 flags: 0,
+                upgrade: None,
             };
             let names = Callbacks::linked(Box::leak(Box::new(table))).subprotocols();
             names.map_err(|error| error.to_string())

@@ -147,6 +147,7 @@ fn policy(config: &Config) -> Policy {
             message_size: limits.max_ws_msg_size,
             chain_size: limits.max_ws_frame_chain_size,
             head_wait: waits.http_head,
+            upgrade_wait: waits.upgrade,
             close_wait: waits.shutdown_wait_ws,
             frame_size: limits.max_ws_frame_size,
             fragment_c: limits.max_ws_fragment_c,
@@ -203,6 +204,7 @@ fn build_site(
             site.routes.push(Route {
                 app: number as u16,
                 endpoint_id: endpoint.endpoint_id,
+                decides: app.callbacks.decide_upgrades(),
                 pages: pages_of(&endpoint.www_root),
             });
         }

@@ -23,6 +23,8 @@ pub struct Counters {
     pub unproxied: AtomicUsize,
     /// Requests that were answered with an error status.
     pub refused: AtomicUsize,
+    /// Upgrades answered with 504, as their app did not decide in time; they count as refused, too.
+    pub undecided: AtomicUsize,
     /// Connections closed because the peer broke the protocol or a limit.
     pub violations: AtomicUsize,
     /// Connections closed because the peer took too little, too slowly.
@@ -63,7 +65,7 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 13] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 14] {
         let Self {
             connections,
             accepted,
@@ -71,6 +73,7 @@ impl Counters {
             crowded,
             unproxied,
             refused,
+            undecided,
             violations,
             too_slow,
             too_fast,
@@ -84,6 +87,7 @@ impl Counters {
             ("accepted", accepted, Told::InLine),
             ("turned away", turned_away, Told::InStatus),
             ("refused", refused, Told::InLine),
+            ("undecided", undecided, Told::InStatus),
             ("violations", violations, Told::InLine),
             ("too slow", too_slow, Told::InStatus),
             ("crowded", crowded, Told::InStatus),
@@ -136,8 +140,8 @@ mod tests {
         }
         count(&workers[1].refused);
         uncount(&workers[0].connections);
-        let expected = "open 1, accepted 2, turned away 0, refused 1, violations 0, too slow 2, \
-            crowded 0, unproxied 0, too fast 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
+        let expected = "open 1, accepted 2, turned away 0, refused 1, undecided 0, violations 0, \
+            too slow 2, crowded 0, unproxied 0, too fast 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");
         assert_eq!(line(&[]), "");

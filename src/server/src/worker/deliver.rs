@@ -104,6 +104,15 @@ impl<N: Net> Worker<N> {
                     let client = clients.iter().next();
                     self.enrol(app, client);
                 }
+                Outbound::Accept { clients, lines } => {
+                    // Borrowed from the ring, which is the worker's, too.
+                    let (client, lines) = (clients.iter().next(), lines.to_vec());
+                    self.let_in(app, client, &lines);
+                }
+                Outbound::Refuse { clients, status, response } => {
+                    let (client, response) = (clients.iter().next(), response.to_vec());
+                    self.turn_down(app, client, status, &response);
+                }
                 Outbound::Drained => news = Some(News::Drained),
                 Outbound::Fault => news = Some(News::Fault),
             }
@@ -174,6 +183,7 @@ impl<N: Net> Worker<N> {
     fn fail_app(&mut self, app: usize) {
         self.to_apps[app].fail();
         self.undrained[app] = false;
+        self.refuse_undecided(Some(app));
         for slot in self.peers.in_use() {
             let Some(peer) = self.peers.get_mut(slot) else { continue };
             if peer.has_app() && usize::from(peer.app) == app {
@@ -204,7 +214,7 @@ impl<N: Net> Worker<N> {
     }
 }
 
-fn token_of(client: ClientId) -> Token {
+pub(super) fn token_of(client: ClientId) -> Token {
     Token { slot: client.slot(), generation: client.generation() }
 }
 

@@ -254,6 +254,14 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
         self.worker.enrol(self.app, Some(client));
     }
 
+    fn accept(&mut self, client: ClientId, lines: &[u8]) {
+        self.worker.let_in(self.app, Some(client), lines);
+    }
+
+    fn refuse(&mut self, client: ClientId, status: u16, response: &[u8]) {
+        self.worker.turn_down(self.app, Some(client), status, response);
+    }
+
     fn meanwhile(&mut self) {
         self.worker.waker.note_turn(); // it is not this one that is stuck
         self.worker.deliver();

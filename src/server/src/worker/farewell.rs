@@ -28,6 +28,9 @@ impl<N: Net> Worker<N> {
     pub(super) fn tell_gone(&mut self, slot: u32, code: u16, reason: &str) {
         self.strike(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.stage == Stage::Asking {
+            return self.withdraw(slot);
+        }
         if matches!(peer.stage, Stage::Stranger | Stage::Left) {
             return;
         }
@@ -134,6 +137,11 @@ impl<N: Net> Worker<N> {
                 response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
                 self.gather.push_scratch(slot, &mut peer.chain, start);
                 count(&self.counters().refused);
+            }
+            Some(Expired::Undecided) => {
+                self.date_response(start);
+                self.end_undecided(slot, start);
+                self.note_undecided(slot);
             }
             Some(Expired::Silence) => {
                 self.gather.push_scratch(slot, &mut peer.chain, start);
@@ -263,6 +271,7 @@ impl<N: Net> Worker<N> {
         self.undrained = self.to_apps.iter().map(|to_app| !to_app.has_failed()).collect();
         self.unasked.clone_from(&self.undrained);
         self.stop_began = self.now;
+        self.refuse_undecided(None);
         self.life = Life::Draining { until: self.stop_time(4) };
         self.dismissal = Some(self.stop_time(1));
     }

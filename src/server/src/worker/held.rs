@@ -13,8 +13,11 @@ impl<N: Net> Worker<N> {
     /// too large, whoever holds most is closed: not who adds to it, who may have done nothing wrong.
     pub(super) fn weigh(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let stash = peer.under_way.as_ref().map_or(0, |under_way| under_way.stash.capacity());
-        self.held = peer.note_held(peer.connection.held() + stash, self.held);
+        let waiting = peer.under_way.as_ref().map_or(0, |under_way| {
+            let early = under_way.asking.as_ref().map_or(0, |asking| asking.early.capacity());
+            under_way.stash.capacity() + early
+        });
+        self.held = peer.note_held(peer.connection.held() + waiting, self.held);
         if self.held > self.shared.policy.partial_budget {
             self.close_largest_holder();
         }

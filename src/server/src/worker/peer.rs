@@ -13,6 +13,7 @@ use super::allowance::Allowance;
 use super::backlog::Backlog;
 use super::gather::Chain;
 use super::net::Accepted;
+use super::upgrades::Asking;
 use crate::message::PeerAddress;
 
 /// A connection.
@@ -58,6 +59,8 @@ const _: () = assert!(size_of::<Option<Peer<OwnedFd>>>() <= 120);
 pub enum Stage {
     /// Nothing: it has not been let in.
     Stranger,
+    /// It is asked whether to let it in.
+    Asking,
     /// Its opening is on the way, and nothing may reach it yet.
     Announced,
     /// `open` has returned.
@@ -98,6 +101,10 @@ pub struct UnderWay {
     pub owed: Option<Owed>,
     /// The news that it is gone, owed after that.
     pub owed_close: Option<(u16, String)>,
+    /// Its app decides about its upgrade.
+    pub asking: Option<Box<Asking>>,
+    /// The news that there is nothing to decide any more.
+    pub owes_withdrawal: bool,
     /// When the worker gives up waiting for it, beside the deadline of its connection.
     pub deadline: Option<Millis>,
 }
@@ -109,6 +116,8 @@ impl UnderWay {
             && self.stash.is_empty()
             && self.owed.is_none()
             && self.owed_close.is_none()
+            && self.asking.is_none()
+            && !self.owes_withdrawal
             && self.deadline.is_none()
     }
 }
@@ -123,6 +132,15 @@ pub enum Owed {
         /// A written [`crate::message::Opening`].
         opening: Vec<u8>,
     },
+    /// That somebody asks to be let in.
+    Upgrade {
+        /// The endpoint it came to.
+        endpoint: u16,
+        /// A written [`crate::message::Opening`].
+        opening: Vec<u8>,
+    },
+    /// That it has been let in.
+    Entered,
     /// A message.
     Message(Kind, Vec<u8>),
 }
@@ -205,13 +223,20 @@ impl<S> Peer<S> {
         self.stage == Stage::Member && self.app == app && self.connection.phase() == Phase::Open
     }
 
-    /// Whether the app is owed something, or bytes wait that come after it.
+    /// Whether the app is owed something, or bytes wait that come after it, or after its decision.
     pub fn is_in_debt(&self) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| {
             under_way.owed.is_some()
                 || under_way.owed_close.is_some()
+                || under_way.asking.is_some()
+                || under_way.owes_withdrawal
                 || !under_way.stash.is_empty()
         })
+    }
+
+    /// Whether its app has yet to decide about it.
+    pub fn is_undecided(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| under_way.asking.is_some())
     }
 
     /// Gives memory back that is needed no more.

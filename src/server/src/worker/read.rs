@@ -36,6 +36,8 @@ pub(super) enum Hindrance {
     App,
     /// It does not take what waits for it.
     Backlog,
+    /// Its app has not decided about its upgrade.
+    Undecided,
 }
 
 /// How dealing with one event ended.
@@ -48,6 +50,8 @@ pub(super) enum Step {
     Message(Kind, Place),
     /// The app's ring is full: it is owed this before anything else.
     Owe(Owed),
+    /// Its app is asked about it; if the ring is full, it is owed the question.
+    Asked(Option<Owed>),
     /// The request is answered with a page, whose head is written.
     Page(Arc<Page>),
     /// The request is answered with this status; the response is written.
@@ -115,8 +119,10 @@ impl<N: Net> Worker<N> {
                 {
                     allowance.hold(self.now);
                 }
-                if hindrance == Hindrance::App {
-                    self.wait_for_app(slot);
+                match hindrance {
+                    Hindrance::App => self.wait_for_app(slot),
+                    Hindrance::Undecided => self.note_impatience(slot),
+                    Hindrance::Stop | Hindrance::Backlog => {}
                 }
                 false
             }
@@ -135,6 +141,9 @@ impl<N: Net> Worker<N> {
                 || self.to_apps[app].is_nearly_congested(receive)
                     && self.to_apps[app].hold_back(receive)
         };
+        if peer.is_in_debt() && peer.is_undecided() {
+            return Some(Hindrance::Undecided);
+        }
         if peer.is_in_debt() || peer.has_app() && is_congested(peer.app.into()) {
             return Some(Hindrance::App);
         }
@@ -233,6 +242,13 @@ impl<N: Net> Worker<N> {
                 under_way.owed = Some(owed);
                 under_way.stash = unread.to_vec();
                 self.wait_for_app(slot);
+            }
+            Some(Step::Asked(owed)) => {
+                let under_way = peer.under_way();
+                under_way.owed = owed;
+                if let Some(asking) = &mut under_way.asking {
+                    asking.early = unread.to_vec();
+                }
             }
             Some(Step::Page(page)) => self.gather.push_page(slot, &mut peer.chain, page),
             Some(Step::Refused(status)) => self.note_refusal(slot, status),

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ringsocket_proto::deflate::Agreement;
-use ringsocket_proto::{Request, http, response, upgrade};
+use ringsocket_proto::upgrade::Handshake;
+use ringsocket_proto::{Millis, Request, http, response, upgrade};
 
 use super::allowance::Allowance;
 use super::net::Net;
-use super::peer::{Owed, Stage};
+use super::peer::{Owed, Peer, Stage};
 use super::read::Step;
 use super::to_app::Congested;
-use super::{Worker, count};
+use super::{Shared, Worker, count};
 use crate::log::{self, Level};
 use crate::message::{Inbound, Opening, PeerAddress};
 use crate::site::{Answer, Site, Things};
@@ -40,6 +41,15 @@ pub(super) enum Reply {
         /// How its messages are compressed.
         deflate: Option<Agreement>,
     },
+    /// The app decides: nothing is written yet.
+    Ask {
+        /// Number of the app.
+        app: u16,
+        /// What the app calls the endpoint.
+        endpoint: u16,
+        /// What its 101 needs, if it gets one.
+        handshake: Handshake,
+    },
     /// A page goes out behind the head that was written.
     Page(Arc<Page>),
     /// The response was whole, with this status.
@@ -56,6 +66,12 @@ impl<F: Fn(u16) -> bool> Desk<'_, F> {
         address: PeerAddress,
     ) -> Reply {
         match self.site.answer(request, entrance, &self.things) {
+            Answer::Ask { app, endpoint_id, subprotocol, deflate } => {
+                self.opening.clear();
+                write_opening(request, subprotocol.as_deref(), address, self.opening);
+                let handshake = Handshake::new(request, deflate);
+                Reply::Ask { app, endpoint: endpoint_id, handshake }
+            }
             Answer::Accept { app, endpoint_id, subprotocol, deflate } => {
                 let subprotocol = subprotocol.as_deref();
                 let agreed = deflate.as_ref();
@@ -88,13 +104,8 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
         match reply {
             Reply::Accept { app, endpoint, deflate } => {
-                peer.connection.accept(deflate, self.now);
-                peer.allowance = Allowance::new(&self.shared.policy.rates, self.now);
-                if peer.connection.takes_over() {
-                    count(&self.shared.counters[usize::from(self.index)].takeovers);
-                }
                 peer.app = app;
-                peer.stage = Stage::Announced;
+                admit(peer, deflate, &self.shared, self.index, self.now);
                 let opening = &self.opening[..];
                 let record = Inbound::Open { client, endpoint, opening };
                 match self.to_apps[usize::from(app)].push(record) {
@@ -103,6 +114,10 @@ impl<N: Net> Worker<N> {
                         Step::Owe(Owed::Open { endpoint, opening: opening.to_vec() })
                     }
                 }
+            }
+            Reply::Ask { app, endpoint, handshake } => {
+                peer.app = app;
+                Step::Asked(self.ask(slot, endpoint, handshake))
             }
             Reply::Page(page) => {
                 peer.connection.refuse();
@@ -114,6 +129,22 @@ impl<N: Net> Worker<N> {
             }
         }
     }
+}
+
+/// Makes a client of a connection whose 101 is written.
+pub(super) fn admit<S>(
+    peer: &mut Peer<S>,
+    deflate: Option<Agreement>,
+    shared: &Shared,
+    worker: u8,
+    now: Millis,
+) {
+    peer.connection.accept(deflate, now);
+    peer.allowance = Allowance::new(&shared.policy.rates, now);
+    if peer.connection.takes_over() {
+        count(&shared.counters[usize::from(worker)].takeovers);
+    }
+    peer.stage = Stage::Announced;
 }
 
 impl<N: Net> Worker<N> {

@@ -89,6 +89,13 @@ impl<N: Net> Worker<N> {
             if under_way.owed.is_some() || !under_way.stash.is_empty() {
                 return self.wait_for_app(slot);
             }
+            if under_way.owes_withdrawal {
+                let record = Inbound::Withdrawn { client };
+                if self.to_apps[usize::from(peer.app)].push(record).is_err() {
+                    return self.wait_for_app(slot);
+                }
+                under_way.owes_withdrawal = false;
+            }
             if let Some((code, reason)) = under_way.owed_close.take() {
                 let record = Inbound::Close { client, code, reason: reason.as_bytes() };
                 if self.to_apps[usize::from(peer.app)].push(record).is_err() {
@@ -108,6 +115,11 @@ fn pay(to_app: &mut ToApp, client: ClientId, owed: Owed) -> Result<(), Owed> {
             let record = Inbound::Open { client, endpoint, opening: &opening };
             to_app.push(record).map_err(|_| Owed::Open { endpoint, opening })
         }
+        Owed::Upgrade { endpoint, opening } => {
+            let record = Inbound::Upgrade { client, endpoint, opening: &opening };
+            to_app.push(record).map_err(|_| Owed::Upgrade { endpoint, opening })
+        }
+        Owed::Entered => to_app.push(Inbound::Entered { client }).map_err(|_| Owed::Entered),
         Owed::Message(kind, payload) => to_app
             .push_message(client, kind == Kind::Text, Payload::Owned(payload))
             .map_err(|Congested(payload)| Owed::Message(kind, payload.into_vec())),

@@ -115,6 +115,7 @@ pub(super) fn policy() -> Policy {
             frame_size: 1024,
             fragment_c: 16,
             head_wait: wait,
+            upgrade_wait: wait,
             close_wait: wait,
             ping_wait: None,
             pong_wait: wait,
@@ -142,7 +143,7 @@ pub(super) fn one_app(policy: Policy) -> Shared {
     };
     let site = Site {
         endpoints: vec![endpoint],
-        routes: vec![Route { app: 0, endpoint_id: 0, pages: None }],
+        routes: vec![Route { app: 0, endpoint_id: 0, decides: false, pages: None }],
         entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
         ..Site::default()
     };

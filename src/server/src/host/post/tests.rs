@@ -48,6 +48,10 @@ impl Sink for Nobody {
 
     fn opened(&mut self, _: ClientId) {}
 
+    fn accept(&mut self, _: ClientId, _: &[u8]) {}
+
+    fn refuse(&mut self, _: ClientId, _: u16, _: &[u8]) {}
+
     fn meanwhile(&mut self) {}
 }
 
