@@ -35,4 +35,5 @@ mod stop;
 mod stress;
 mod subprotocols;
 mod ticker;
+mod topics;
 mod typed;

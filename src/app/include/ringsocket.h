@@ -122,7 +122,10 @@ enum rs_result {
     RS_E_CALL = -4,
     /* An argument makes no sense: an unknown kind, NULL with a size, text that
      * is not UTF-8. */
-    RS_E_ARG = -5
+    RS_E_ARG = -5,
+    /* A limit of the configuration is reached: max_topics_per_client or
+     * max_topics_per_app. */
+    RS_E_LIMIT = -6
 };
 
 /* Kind of a message. */
@@ -161,6 +164,9 @@ enum rs_level {
 
 /* Largest reason of a close in bytes (RFC 6455 section 5.5). */
 #define RS_CLOSE_REASON_MAX_SIZE 123
+
+/* Largest name of a topic in bytes; the smallest has 1. */
+#define RS_TOPIC_MAX_SIZE 255
 
 /* Most subprotocols that an app may name. */
 #define RS_SUBPROTOCOL_MAX_C 16
@@ -320,6 +326,31 @@ struct rs_host {
      * NUL-terminated; they may be NULL, and line 0. All are copied. */
     void (*log)(rs_t *rs, int level, const char *file, uint32_t line,
                 const char *func, const uint8_t *text, size_t size);
+
+    /* A topic is a name, 1 to RS_TOPIC_MAX_SIZE bytes of any value, that clients
+     * of this app can be subscribed to; it exists while one is. A publish goes to
+     * its subscribers of that moment, in order with all else that is sent; it
+     * costs the same however many other clients there are.
+     *
+     * Subscribes a client to a topic, whose name is copied; does nothing if it is
+     * subscribed already. Ends with unsubscribe, and when the client is gone,
+     * before its close is called. In open, too, where the client being opened can
+     * be subscribed already.
+     * RS_OK, RS_E_CLIENT, RS_E_LIMIT, RS_E_ARG; RS_E_SIZE for another size of a
+     * name, or if open has done too much; RS_E_CALL in init and quit. */
+    int (*subscribe)(rs_t *rs, rs_client_id client, const uint8_t *topic, size_t size);
+
+    /* Ends a subscription; does nothing if there is none.
+     * RS_OK, RS_E_CLIENT, RS_E_SIZE, RS_E_ARG; RS_E_CALL in init and quit. */
+    int (*unsubscribe)(rs_t *rs, rs_client_id client, const uint8_t *topic, size_t size);
+
+    /* Sends one message to all subscribers of a topic but those in the list
+     * `except`, which may be NULL if except_c is 0. All is copied. RS_OK also if
+     * nobody is subscribed.
+     * RS_OK, RS_E_SIZE, RS_E_ARG; RS_E_CALL in init and quit. */
+    int (*publish)(rs_t *rs, const uint8_t *topic, size_t topic_size,
+                   enum rs_data_kind kind, const uint8_t *data, size_t size,
+                   const rs_client_id *except, size_t except_c);
 };
 
 /* What a callback sees of its context. The server's part follows; do not copy
@@ -349,6 +380,7 @@ _Static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes 
 /* What makes apps short: typed messages, and helpers with a state of their own. */
 #if !defined(__cplusplus)
 #include "ringsocket/app.h"
+#include "ringsocket/topics.h"
 #endif
 
 #endif /* RINGSOCKET_H */

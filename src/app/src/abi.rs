@@ -35,6 +35,8 @@ pub const E_CALL: c_int = -4;
 /// An argument makes no sense: an unknown kind, a null pointer with a size, text that is not UTF-8
 /// (`RS_E_ARG`).
 pub const E_ARG: c_int = -5;
+/// A limit of the configuration is reached (`RS_E_LIMIT`).
+pub const E_LIMIT: c_int = -6;
 
 /// Log level of an error: something failed that somebody must look at (`RS_LEVEL_ERROR`).
 pub const LEVEL_ERROR: c_int = 3;
@@ -50,6 +52,9 @@ pub const LEVEL_DEBUG: c_int = 7;
 /// Largest reason of a close, in bytes: what a control frame holds (125, RFC 6455 section 5.5)
 /// without the code (`RS_CLOSE_REASON_MAX_SIZE`).
 pub const CLOSE_REASON_MAX_SIZE: usize = 123;
+
+/// Largest name of a topic, in bytes; the smallest has 1 (`RS_TOPIC_MAX_SIZE`).
+pub const TOPIC_MAX_SIZE: usize = 255;
 
 /// Most subprotocols that an app may name (`RS_SUBPROTOCOL_MAX_C`).
 pub const SUBPROTOCOL_MAX_C: usize = 16;
@@ -255,6 +260,23 @@ pub struct Host {
         text: *const u8,
         size: usize,
     ),
+    /// Subscribes a client to a topic, if it is not yet.
+    pub subscribe:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, topic: *const u8, size: usize) -> c_int,
+    /// Ends a subscription, if there is one.
+    pub unsubscribe:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, topic: *const u8, size: usize) -> c_int,
+    /// Sends one message to all subscribers of a topic but those listed.
+    pub publish: unsafe extern "C" fn(
+        rs: *mut Rs,
+        topic: *const u8,
+        topic_size: usize,
+        kind: DataKind,
+        data: *const u8,
+        size: usize,
+        except: *const ClientId,
+        except_c: usize,
+    ) -> c_int,
 }
 
 /// Who a client is (`struct rs_client_info`). Behind proxies that the server trusts, address and

@@ -22,6 +22,11 @@ pub enum Error {
     /// A typed message is not as it is declared: an array or a string with too few elements or too
     /// many, or a text that is not UTF-8.
     Malformed,
+    /// The name of a topic has not 1 to 255 bytes.
+    TopicName,
+    /// A limit of the server's configuration is reached: `max_topics_per_client` or
+    /// `max_topics_per_app`.
+    Limit,
     /// A result that this version of the crate does not know.
     Other(i32),
 }
@@ -36,6 +41,7 @@ impl Error {
             abi::E_CODE => Self::CloseCode,
             abi::E_CALL => Self::NotHere,
             abi::E_ARG => Self::Argument,
+            abi::E_LIMIT => Self::Limit,
             other => Self::Other(other),
         })
     }
@@ -52,6 +58,8 @@ impl fmt::Display for Error {
             Self::NotHere => "not allowed in this callback",
             Self::Argument => "the server does not understand an argument",
             Self::Malformed => "the message is not as it is declared",
+            Self::TopicName => "the name of a topic must have 1 to 255 bytes",
+            Self::Limit => "a limit of the server's configuration is reached",
             Self::Other(code) => return write!(f, "the server returned {code}"),
         })
     }

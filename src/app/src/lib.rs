@@ -151,6 +151,7 @@ mod payload;
 mod recipients;
 mod request;
 pub mod testing;
+mod topics;
 pub mod typed;
 
 pub use client::ClientId;
@@ -161,6 +162,7 @@ pub use message::{Close, Message};
 pub use payload::{Buffer, Payload, Text};
 pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
+pub use topics::Subscribers;
 
 /// What [`export!`] and [`messages!`] expand to needs this; nobody else does.
 #[doc(hidden)]

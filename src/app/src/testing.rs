@@ -27,6 +27,7 @@
 
 mod records;
 mod table;
+mod topics;
 
 pub use records::{LogLine, Received, Stopped, Visit};
 
@@ -38,6 +39,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::time::Duration;
 use table::{Call, Callback, Client, HOST, World};
+use topics::Topics;
 
 /// A server for tests, with one app in it.
 ///
@@ -81,6 +83,7 @@ impl<A: App> TestHost<A> {
             timer: None,
             log: Vec::new(),
             headers: Vec::new(),
+            topics: Topics::default(),
         };
         let call = Box::into_raw(Box::new(Call { rs: abi::Rs { host: &HOST }, world }));
         let mut host = Self {
@@ -291,6 +294,7 @@ impl<A: App> TestHost<A> {
         let reason = abi::Bytes::of(reason);
         let world = self.world_mut();
         world.closing = world.clients.remove_entry(&client);
+        world.topics.leave(client);
         // SAFETY: a valid context and state; the reason is borrowed for the call.
         let close = |rs, state| unsafe { close(rs, state, client, code, reason) };
         let result = self.call(Callback::Other, close);

@@ -115,7 +115,8 @@ static void host_log(rs_t *rs, int level, const char *file, uint32_t line, const
 
 static struct rs_host host = {
     RS_ABI_VERSION, sizeof(struct rs_host), host_send, host_close, host_client_info,
-    host_request, host_set_timer, host_get_conf, host_log
+    host_request, host_set_timer, host_get_conf, host_log,
+    NULL, NULL, NULL /* topics, which no app uses that is driven here */
 };
 
 static rs_t *context(const char *callback)

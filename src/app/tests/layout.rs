@@ -72,9 +72,11 @@ macro_rules! function_spelling {
 
 function_spelling!(A B);
 function_spelling!(A B C);
+function_spelling!(A B C D);
 function_spelling!(A B C D E);
 function_spelling!(A B C D E F);
 function_spelling!(A B C D E F G);
+function_spelling!(A B C D E F G H);
 
 /// Size and C type of the field that `_get` borrows.
 fn field<T, F: Spelling>(_get: fn(&T) -> &F) -> (usize, String) {
@@ -145,7 +147,10 @@ fn assert_structs(out: &mut String) {
             request,
             set_timer,
             get_conf,
-            log
+            log,
+            subscribe,
+            unsubscribe,
+            publish
         }
     );
     assert_type(out, "ClientId", size_of::<abi::ClientId>(), 8, "rs_client_id");
@@ -165,6 +170,7 @@ fn assert_values(out: &mut String) {
         RS_E_CODE = abi::E_CODE,
         RS_E_CALL = abi::E_CALL,
         RS_E_ARG = abi::E_ARG,
+        RS_E_LIMIT = abi::E_LIMIT,
         RS_BIN = DataKind::BIN.0,
         RS_UTF8 = DataKind::UTF8.0,
         RS_TO_LISTED = Recipients::LISTED.0,
@@ -176,6 +182,7 @@ fn assert_values(out: &mut String) {
         RS_LEVEL_INFO = abi::LEVEL_INFO,
         RS_LEVEL_DEBUG = abi::LEVEL_DEBUG,
         RS_CLOSE_REASON_MAX_SIZE = abi::CLOSE_REASON_MAX_SIZE,
+        RS_TOPIC_MAX_SIZE = abi::TOPIC_MAX_SIZE,
         RS_SUBPROTOCOL_MAX_C = abi::SUBPROTOCOL_MAX_C,
         RS_FAMILY_NONE = 0,
         RS_FAMILY_IPV4 = abi::FAMILY_IPV4,

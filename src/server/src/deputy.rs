@@ -59,6 +59,9 @@ pub trait Sink {
     /// `open` has returned for one of its clients.
     fn opened(&mut self, client: ClientId);
 
+    /// Has a subscription of one of its clients to the topic with this number begin or end.
+    fn subscription(&mut self, client: ClientId, topic: u64, begins: bool);
+
     /// The app waits until another worker has made room: for as long, this one does what that other
     /// may wait for.
     fn meanwhile(&mut self);

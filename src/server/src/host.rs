@@ -1,8 +1,8 @@
 //! The host of the apps: loads them, runs their callbacks, and takes what they send.
 //!
 //! Files of this room: `library` (dlopen and the version check), `api` (the C interface: calls into
-//! an app, and what an app may call), `context` (what those calls do), `outlets` (the rings to the
-//! workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
+//! an app, and what an app may call), `context` (what those calls do), `publish` (those of
+//! them that are about topics), `topics` (what is known of these), `outlets` (the rings to the workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
 //! an app's turns and sleeps in between), `post` (where it leaves the app meanwhile, for workers to
 //! run), `stand` (such a worker during a call), `pace` (whether the app is quick enough for that).
 //!
@@ -17,5 +17,7 @@ pub mod library;
 pub mod outlets;
 pub mod pace;
 pub mod post;
+mod publish;
 mod stand;
 pub mod thread;
+pub mod topics;

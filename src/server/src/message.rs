@@ -11,14 +11,18 @@
 //! | 1      | -                                    | [`Scope`] of a send                       |
 //! | 2..4   | close code, or endpoint of an open   | close code                                |
 //! | 4..8   | -                                    | number of clients listed after the head   |
-//! | 8..16  | client id                            | -                                         |
+//! | 8..16  | client id                            | number of a topic                         |
 //! | 16..   | payload, unless it crosses by pointer| client ids of 8 bytes, then the payload,  |
 //! |        |                                      | unless it crosses by pointer              |
 //!
 //! Integers are in the byte order of the machine: records never leave the process.
 
+mod scope;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+pub use self::scope::Scope;
 
 /// Size in bytes of the head of every record.
 pub const HEAD: usize = 16;
@@ -175,17 +179,6 @@ impl<'a> Inbound<'a> {
     }
 }
 
-/// Which clients of the app a send is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// The clients listed in the record.
-    Listed,
-    /// Every open client of the app.
-    All,
-    /// Every open client of the app but those listed.
-    AllExcept,
-}
-
 /// What an app tells a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outbound<'a> {
@@ -212,6 +205,15 @@ pub enum Outbound<'a> {
         /// Which one.
         clients: Clients<'a>,
     },
+    /// From here on a client is, or is no more, among the subscribers of a topic.
+    Subscription {
+        /// Which one.
+        clients: Clients<'a>,
+        /// The number of the topic, which the app's side never uses for another one.
+        topic: u64,
+        /// Whether it begins.
+        begins: bool,
+    },
     /// All that came before [`Inbound::Drain`] has been dealt with.
     Drained,
     /// The app has failed and will say nothing more.
@@ -224,6 +226,8 @@ impl<'a> Outbound<'a> {
     const OPENED: u8 = 3;
     const DRAINED: u8 = 4;
     const FAULT: u8 = 5;
+    const SUBSCRIBE: u8 = 6;
+    const UNSUBSCRIBE: u8 = 7;
 
     /// The head of a record that lists `client_c` clients.
     fn head(kind: u8, scope: u8, code: u16, client_c: usize) -> [u8; HEAD] {
@@ -237,7 +241,19 @@ impl<'a> Outbound<'a> {
 
     /// Head of a [`Outbound::Send`].
     pub fn send_head(scope: Scope, client_c: usize) -> [u8; HEAD] {
-        Self::head(Self::SEND, scope as u8, 0, client_c)
+        let (scope, topic) = scope.parts();
+        Self::with_topic(Self::head(Self::SEND, scope, 0, client_c), topic)
+    }
+
+    fn with_topic(mut head: [u8; HEAD], topic: u64) -> [u8; HEAD] {
+        head[8..16].copy_from_slice(&topic.to_ne_bytes());
+        head
+    }
+
+    /// Head of an [`Outbound::Subscription`] of one client.
+    pub fn subscription_head(topic: u64, begins: bool) -> [u8; HEAD] {
+        let kind = if begins { Self::SUBSCRIBE } else { Self::UNSUBSCRIBE };
+        Self::with_topic(Self::head(kind, 0, 0, 1), topic)
     }
 
     /// Head of a [`Outbound::Close`] of one client.
@@ -269,13 +285,12 @@ impl<'a> Outbound<'a> {
         let code = u16_at(inline, 2)?;
         Some(match inline[0] {
             Self::SEND => {
-                let scope = match inline[1] {
-                    s if s == Scope::Listed as u8 => Scope::Listed,
-                    s if s == Scope::All as u8 => Scope::All,
-                    s if s == Scope::AllExcept as u8 => Scope::AllExcept,
-                    _ => return None,
-                };
+                let scope = Scope::of_parts(inline[1], u64_at(inline, 8)?)?;
                 Self::Send { scope, clients, frame: payload }
+            }
+            kind @ (Self::SUBSCRIBE | Self::UNSUBSCRIBE) => {
+                let (topic, begins) = (u64_at(inline, 8)?, kind == Self::SUBSCRIBE);
+                Self::Subscription { clients, topic, begins }
             }
             Self::CLOSE => Self::Close { clients, code, reason: payload },
             Self::OPENED => Self::Opened { clients },
@@ -476,6 +491,21 @@ mod tests {
             }
         }
         assert_eq!(Outbound::decode(&listed[..HEAD + 8], None), None, "a cut list");
+    }
+
+    #[test]
+    fn outbound_records_name_their_topic() {
+        let id = ClientId::new(3, 1, 1);
+        for begins in [true, false] {
+            let mut inline = Outbound::subscription_head(u64::MAX, begins).to_vec();
+            inline.extend_from_slice(&id.to_u64().to_ne_bytes());
+            match Outbound::decode(&inline, None) {
+                Some(Outbound::Subscription { clients, topic: u64::MAX, begins: read }) => {
+                    assert_eq!((clients.iter().next(), read), (Some(id), begins));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -110,6 +110,8 @@ fn built_in_defaults_serve_the_folder() {
         epoll_buf_elem_c: 100,
         max_ws_frame_size: 16_777_216,
         max_ws_fragment_c: 131_072,
+        max_topics_per_client: 64,
+        max_topics_per_app: 1_000_000,
         max_ws_msg_rate: None,
         max_ws_byte_rate: None,
         max_conn_c_per_addr: NonZeroU64::new(1024),
@@ -161,6 +163,7 @@ fn every_key_reaches_the_configuration() {
           "epoll_buf_elem_c": 1, "ping_wait": 0, "pong_wait": 6, "max_ws_frame_size": 900,
           "max_ws_fragment_c": 10, "max_ws_msg_rate": 11, "max_ws_byte_rate": 12,
           "max_conn_c_per_addr": 13, "max_handshake_rate_per_addr": 14,
+          "max_topics_per_client": 15, "max_topics_per_app": 16,
           "trusted_proxies": ["192.0.2.7"],
         }}"#
     );
@@ -221,6 +224,8 @@ fn every_key_reaches_the_configuration() {
         epoll_buf_elem_c: 1,
         max_ws_frame_size: 900,
         max_ws_fragment_c: 10,
+        max_topics_per_client: 15,
+        max_topics_per_app: 16,
         max_ws_msg_rate: NonZeroU64::new(11),
         max_ws_byte_rate: NonZeroU64::new(12),
         max_conn_c_per_addr: NonZeroU64::new(13),
