@@ -49,7 +49,7 @@ static void publish_to_others(rs_t *rs, const char *topic, const char *line)
     uint64_t except[MANY];
 
     for (uint64_t i = 1; i < MANY; i++) {
-        except[i] = i;
+        except[i] = UINT64_MAX - i;
     }
     except[0] = rs_get_client_id(rs);
     rs_w_str(rs, line);

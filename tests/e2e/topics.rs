@@ -86,6 +86,8 @@ fn random_subscriptions_are_those_of_a_model() {
                             client.expect_text(&step.to_string());
                         }
                     }
+                    // What others say next comes after it, also if nobody has got it.
+                    assert_eq!(ask(&mut clients[one], "?"), "what?");
                 }
             }
         }

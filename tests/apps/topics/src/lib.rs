@@ -42,7 +42,8 @@ impl App for Topics {
             ["pub", topic, line] => cx.publish(topic, line),
             ["others", topic, line] => cx.to_topic(topic).except(client).text(line),
             ["many", topic, line] => {
-                let mut except: Vec<_> = (1..MANY).filter_map(ClientId::new).collect();
+                let mut except: Vec<_> =
+                    (1..MANY).filter_map(|n| ClientId::new(u64::MAX - n)).collect();
                 except.push(client);
                 cx.to_topic(topic).except_many(&except).text(line);
             }
