@@ -17,8 +17,11 @@ impl App for Topics {
 
     /// Publishes before and after the client is subscribed to what its request names.
     fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
-        let topic = cx.request().and_then(|request| request.query_value("topic"));
-        let Some(topic) = topic else { return };
+        let Some(request) = cx.request() else { return };
+        if let Some(topic) = request.query_value("quietly") {
+            cx.subscribe(client, &*topic);
+        }
+        let Some(topic) = request.query_value("topic") else { return };
         cx.publish(&*topic, "before");
         cx.subscribe(client, "unused");
         cx.subscribe(client, &*topic);
@@ -28,6 +31,12 @@ impl App for Topics {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+        match message {
+            // What a measurement compares.
+            Message::Binary([b'p', ..]) => return cx.publish("measured", message),
+            Message::Binary(_) => return cx.to(client).send(message),
+            Message::Text(_) => {}
+        }
         let text = message.as_text().unwrap_or_default();
         let words: Vec<&str> = text.splitn(3, ' ').collect();
         match words[..] {
