@@ -28,7 +28,7 @@ use std::slice;
 ///         match message.as_text().and_then(|text| text.split_once(' ')) {
 ///             Some(("join", room)) => {
 ///                 if let Err(error) = cx.try_subscribe(client, room) {
-///                     cx.to(client).text(&error.to_string());
+///                     cx.to(client).text(error.to_string());
 ///                 }
 ///             }
 ///             Some(("leave", room)) => cx.unsubscribe(client, room),

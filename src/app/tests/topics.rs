@@ -26,7 +26,7 @@ impl App for Rooms {
         match text.split(' ').collect::<Vec<_>>()[..] {
             ["sub", topic] => {
                 let result = cx.try_subscribe(client, topic);
-                cx.to(client).text(&format!("{result:?}"));
+                cx.to(client).text(format_args!("{result:?}"));
             }
             ["sub-bytes"] => cx.subscribe(client, b"\xff\0"),
             ["sub-long"] => cx.subscribe(client, "x".repeat(256)),

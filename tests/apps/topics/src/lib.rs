@@ -42,7 +42,7 @@ impl App for Topics {
         match words[..] {
             ["sub", topic] => {
                 let result = cx.try_subscribe(client, topic);
-                cx.to(client).text(&result.err().map_or("ok".into(), |error| error.to_string()));
+                cx.to(client).text(result.err().map_or("ok".into(), |error| error.to_string()));
             }
             ["unsub", topic] => {
                 cx.unsubscribe(client, topic);
