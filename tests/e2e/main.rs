@@ -36,5 +36,6 @@ mod stop;
 mod stress;
 mod subprotocols;
 mod ticker;
+mod topics;
 mod typed;
 mod upgrades;

@@ -3,6 +3,7 @@
 //! not disturb its time limits.
 
 mod silent;
+mod topics;
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ use ringsocket::host::library::Callbacks;
 use ringsocket::host::outlets::{Outlet, Outlets};
 use ringsocket::host::pace::Threads;
 use ringsocket::host::post::{Post, Substitute};
+use ringsocket::host::topics::TopicLimits;
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
 use ringsocket::worker::addresses::Addresses;
@@ -136,7 +137,8 @@ pub(crate) fn build(
         workers.push(WorkerSide { worker: Some(worker), waker, is_asleep: false, until: None });
     }
     let outlets = Outlets::new(outlets, budget, app_waker);
-    let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000 };
+    let topics = TopicLimits { per_client: 4, per_app: 100 };
+    let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000, topics };
     let app = match scenario {
         Scenario::Broadcast => &BROADCAST,
         Scenario::Closing => &CLOSING,

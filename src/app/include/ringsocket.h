@@ -128,7 +128,8 @@ enum rs_result {
     /* An argument makes no sense: an unknown kind, NULL with a size, text that
      * is not UTF-8. */
     RS_E_ARG = -5,
-    /* A stated limit has been reached. */
+    /* A stated limit is reached: RS_POSTED_MAX_C, or max_topics_per_client or
+     * max_topics_per_app of the configuration. */
     RS_E_LIMIT = -6
 };
 
@@ -168,6 +169,9 @@ enum rs_level {
 
 /* Largest reason of a close in bytes (RFC 6455 section 5.5). */
 #define RS_CLOSE_REASON_MAX_SIZE 123
+
+/* Largest name of a topic in bytes; the smallest has 1. */
+#define RS_TOPIC_MAX_SIZE 255
 
 /* Most subprotocols that an app may name. */
 #define RS_SUBPROTOCOL_MAX_C 16
@@ -398,6 +402,31 @@ struct rs_host {
     void (*log)(rs_t *rs, int level, const char *file, uint32_t line,
                 const char *func, const uint8_t *text, size_t size);
 
+    /* A topic is a name, 1 to RS_TOPIC_MAX_SIZE bytes of any value, that clients
+     * of this app can be subscribed to; it exists while one is. A publish goes to
+     * its subscribers of that moment, in order with all else that is sent; it
+     * costs the same however many other clients there are.
+     *
+     * Subscribes a client to a topic, whose name is copied; does nothing if it is
+     * subscribed already. Ends with unsubscribe, and when the client is gone,
+     * before its close is called. In open, too, where the client being opened can
+     * be subscribed already.
+     * RS_OK, RS_E_CLIENT, RS_E_LIMIT, RS_E_ARG; RS_E_SIZE for another size of a
+     * name, or if open has done too much; RS_E_CALL in init and quit. */
+    int (*subscribe)(rs_t *rs, rs_client_id client, const uint8_t *topic, size_t size);
+
+    /* Ends a subscription; does nothing if there is none.
+     * RS_OK, RS_E_CLIENT, RS_E_SIZE, RS_E_ARG; RS_E_CALL in init and quit. */
+    int (*unsubscribe)(rs_t *rs, rs_client_id client, const uint8_t *topic, size_t size);
+
+    /* Sends one message to all subscribers of a topic but those in the list
+     * `except`, which may be NULL if except_c is 0. All is copied. RS_OK also if
+     * nobody is subscribed.
+     * RS_OK, RS_E_SIZE, RS_E_ARG; RS_E_CALL in init and quit. */
+    int (*publish)(rs_t *rs, const uint8_t *topic, size_t topic_size,
+                   enum rs_data_kind kind, const uint8_t *data, size_t size,
+                   const rs_client_id *except, size_t except_c);
+
     /* Accepts the upgrade of a client that upgrade was called for; NULL stands for an
      * rs_accept of zeros. All but data is copied. Its open comes later.
      * RS_OK; RS_E_CLIENT if it has left, is decided about already, or was never asked
@@ -468,6 +497,7 @@ _Static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes 
 /* What makes apps short: typed messages, and helpers with a state of their own. */
 #if !defined(__cplusplus)
 #include "ringsocket/app.h"
+#include "ringsocket/topics.h"
 #endif
 
 #endif /* RINGSOCKET_H */

@@ -53,6 +53,9 @@ pub const LEVEL_DEBUG: c_int = 7;
 /// without the code (`RS_CLOSE_REASON_MAX_SIZE`).
 pub const CLOSE_REASON_MAX_SIZE: usize = 123;
 
+/// Largest name of a topic, in bytes; the smallest has 1 (`RS_TOPIC_MAX_SIZE`).
+pub const TOPIC_MAX_SIZE: usize = 255;
+
 /// Most subprotocols that an app may name (`RS_SUBPROTOCOL_MAX_C`).
 pub const SUBPROTOCOL_MAX_C: usize = 16;
 
@@ -308,6 +311,23 @@ pub struct Host {
         text: *const u8,
         size: usize,
     ),
+    /// Subscribes a client to a topic, if it is not yet.
+    pub subscribe:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, topic: *const u8, size: usize) -> c_int,
+    /// Ends a subscription, if there is one.
+    pub unsubscribe:
+        unsafe extern "C" fn(rs: *mut Rs, client: ClientId, topic: *const u8, size: usize) -> c_int,
+    /// Sends one message to all subscribers of a topic but those listed.
+    pub publish: unsafe extern "C" fn(
+        rs: *mut Rs,
+        topic: *const u8,
+        topic_size: usize,
+        kind: DataKind,
+        data: *const u8,
+        size: usize,
+        except: *const ClientId,
+        except_c: usize,
+    ) -> c_int,
     /// Accepts the upgrade of a client that `upgrade` was called for. `accept` may be null.
     pub accept: unsafe extern "C" fn(rs: *mut Rs, client: ClientId, accept: *const Accept) -> c_int,
     /// Refuses it.

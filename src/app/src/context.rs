@@ -76,10 +76,7 @@ impl<'a> Context<'a> {
         to: abi::Recipients,
         clients: &[ClientId],
     ) -> Result<(), Error> {
-        let (kind, bytes) = match message {
-            Message::Text(text) => (abi::DataKind::UTF8, text.as_bytes()),
-            Message::Binary(bytes) => (abi::DataKind::BIN, bytes),
-        };
+        let (kind, bytes) = message.to_abi();
         let client_c = clients.len();
         // A `ClientId` is a transparent wrapper of a non-zero `abi::ClientId`.
         let clients = clients.as_ptr().cast::<abi::ClientId>();
@@ -87,6 +84,36 @@ impl<'a> Context<'a> {
         // sizes given, which outlive the call.
         Error::check(unsafe {
             (self.host.send)(self.rs, kind, bytes.as_ptr(), bytes.len(), to, clients, client_c)
+        })
+    }
+
+    pub(crate) fn set_subscription(
+        &self,
+        client: ClientId,
+        topic: &[u8],
+        begins: bool,
+    ) -> Result<(), Error> {
+        let set = if begins { self.host.subscribe } else { self.host.unsubscribe };
+        // SAFETY: `rs` is that of the running callback; the pointer comes from a slice of the size
+        // given, which outlives the call.
+        Error::check(unsafe { set(self.rs, client.get(), topic.as_ptr(), topic.len()) })
+    }
+
+    pub(crate) fn send_to_subscribers(
+        &self,
+        topic: &[u8],
+        message: Message<'_>,
+        except: &[ClientId],
+    ) -> Result<(), Error> {
+        let (kind, bytes) = message.to_abi();
+        let (name, name_size, except_c) = (topic.as_ptr(), topic.len(), except.len());
+        let (data, size) = (bytes.as_ptr(), bytes.len());
+        // A `ClientId` is a transparent wrapper of a non-zero `abi::ClientId`.
+        let except = except.as_ptr().cast::<abi::ClientId>();
+        // SAFETY: `rs` is that of the running callback; the pointers come from slices of the sizes
+        // given, which outlive the call.
+        Error::check(unsafe {
+            (self.host.publish)(self.rs, name, name_size, kind, data, size, except, except_c)
         })
     }
 

@@ -19,11 +19,14 @@ pub enum Error {
     NotHere,
     /// An argument that the server does not understand.
     Argument,
-    /// A stated limit has been reached.
+    /// A stated limit has been reached: of calls that wait ([`Handle`](crate::Handle)), or of topics in the
+    /// server's configuration.
     Limit,
     /// A typed message is not as it is declared: an array or a string with too few elements or too
     /// many, or a text that is not UTF-8.
     Malformed,
+    /// The name of a topic has not 1 to 255 bytes.
+    TopicName,
     /// A result that this version of the crate does not know.
     Other(i32),
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Error {
             Self::Argument => "the server does not understand an argument",
             Self::Limit => "a limit has been reached",
             Self::Malformed => "the message is not as it is declared",
+            Self::TopicName => "the name of a topic must have 1 to 255 bytes",
             Self::Other(code) => return write!(f, "the server returned {code}"),
         })
     }

@@ -153,6 +153,7 @@ mod payload;
 mod recipients;
 mod request;
 pub mod testing;
+mod topics;
 pub mod typed;
 mod upgrade;
 
@@ -165,6 +166,7 @@ pub use message::{Close, Message};
 pub use payload::{Buffer, Payload, Text};
 pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
+pub use topics::Subscribers;
 pub use upgrade::{Accept, Decision, Refusal, Upgrade, UpgradeHook};
 
 /// What [`export!`] and [`messages!`] expand to needs this; nobody else does.

@@ -1,5 +1,7 @@
 //! What an app gets: a message, and the end of a connection.
 
+use crate::abi;
+
 /// A WebSocket message, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -25,6 +27,13 @@ impl<'a> Message<'a> {
         match self {
             Self::Text(text) => Some(text),
             Self::Binary(_) => None,
+        }
+    }
+
+    pub(crate) const fn to_abi(self) -> (abi::DataKind, &'a [u8]) {
+        match self {
+            Self::Text(text) => (abi::DataKind::UTF8, text.as_bytes()),
+            Self::Binary(bytes) => (abi::DataKind::BIN, bytes),
         }
     }
 

@@ -120,6 +120,10 @@ impl<'c, W: Whom> Recipients<'c, W> {
         Self { cx, whom }
     }
 
+    pub(crate) fn map(self, change: impl FnOnce(W) -> W) -> Self {
+        Self { whom: change(self.whom), ..self }
+    }
+
     /// Sends a text message: a string, or [`format_args!`]. A failure is logged, see
     /// [`send`](Self::send).
     #[track_caller]

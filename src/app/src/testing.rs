@@ -28,6 +28,7 @@
 mod posted;
 mod records;
 mod table;
+mod topics;
 mod upgrades;
 
 pub use records::{LogLine, Received, Stopped, Visit};
@@ -43,6 +44,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 use table::{Call, Callback, Client, HOST, World};
+use topics::Topics;
 
 /// A server for tests, with one app in it.
 ///
@@ -89,6 +91,7 @@ impl<A: App> TestHost<A> {
             log: Vec::new(),
             posted: Arc::default(),
             headers: Vec::new(),
+            topics: Topics::default(),
         };
         let call = Box::into_raw(Box::new(Call { rs: abi::Rs { host: &HOST }, world }));
         let mut host = Self {
@@ -330,6 +333,7 @@ impl<A: App> TestHost<A> {
         let reason = abi::Bytes::of(reason);
         let world = self.world_mut();
         world.closing = world.clients.remove_entry(&client);
+        world.topics.leave(client);
         // SAFETY: a valid context and state; the reason is borrowed for the call.
         let close = |rs, state| unsafe { close(rs, state, client, code, reason) };
         let result = self.call(Callback::Other, close);

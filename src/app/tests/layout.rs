@@ -81,6 +81,7 @@ function_spelling!(A B C D);
 function_spelling!(A B C D E);
 function_spelling!(A B C D E F);
 function_spelling!(A B C D E F G);
+function_spelling!(A B C D E F G H);
 
 /// Size and C type of the field that `_get` borrows.
 fn field<T, F: Spelling>(_get: fn(&T) -> &F) -> (usize, String) {
@@ -153,6 +154,9 @@ fn assert_structs(out: &mut String) {
             set_timer,
             get_conf,
             log,
+            subscribe,
+            unsubscribe,
+            publish,
             accept,
             refuse,
             client_data,
@@ -201,6 +205,7 @@ fn assert_values(out: &mut String) {
         RS_LEVEL_INFO = abi::LEVEL_INFO,
         RS_LEVEL_DEBUG = abi::LEVEL_DEBUG,
         RS_CLOSE_REASON_MAX_SIZE = abi::CLOSE_REASON_MAX_SIZE,
+        RS_TOPIC_MAX_SIZE = abi::TOPIC_MAX_SIZE,
         RS_SUBPROTOCOL_MAX_C = abi::SUBPROTOCOL_MAX_C,
         RS_RESPONSE_HEADER_MAX_C = abi::RESPONSE_HEADER_MAX_C,
         RS_RESPONSE_HEADER_MAX_SIZE = abi::RESPONSE_HEADER_MAX_SIZE,

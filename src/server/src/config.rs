@@ -171,6 +171,10 @@ pub struct Limits {
     pub max_ws_frame_size: usize,
     /// Frames of one message.
     pub max_ws_fragment_c: usize,
+    /// Topics that one client is subscribed to at a time.
+    pub max_topics_per_client: usize,
+    /// Topics of one app that have subscribers at a time.
+    pub max_topics_per_app: usize,
     /// Messages and control frames of one connection per second; `None`: as many as come.
     pub max_ws_msg_rate: Option<NonZeroU64>,
     /// Bytes of one connection per second; likewise.

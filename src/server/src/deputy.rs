@@ -65,6 +65,9 @@ pub trait Sink {
     /// Does not let it in, with this response of this status.
     fn refuse(&mut self, client: ClientId, status: u16, response: &[u8]);
 
+    /// Has a subscription of one of its clients to the topic with this number begin or end.
+    fn subscription(&mut self, client: ClientId, topic: u64, begins: bool);
+
     /// The app waits until another worker has made room: for as long, this one does what that other
     /// may wait for.
     fn meanwhile(&mut self);

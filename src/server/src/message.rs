@@ -12,14 +12,20 @@
 //! | 2..4   | close code, or endpoint of an open   | close code, or status of a refusal        |
 //! |        | or upgrade                           |                                           |
 //! | 4..8   | -                                    | number of clients listed after the head   |
-//! | 8..16  | client id                            | -                                         |
+//! | 8..16  | client id                            | number of a topic                         |
 //! | 16..   | payload, unless it crosses by pointer| client ids of 8 bytes, then the payload,  |
 //! |        |                                      | unless it crosses by pointer              |
 //!
 //! Integers are in the byte order of the machine: records never leave the process.
 
+mod opening;
+mod scope;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+pub use self::opening::Opening;
+pub use self::scope::Scope;
 
 /// Size in bytes of the head of every record.
 pub const HEAD: usize = 16;
@@ -207,17 +213,6 @@ impl<'a> Inbound<'a> {
     }
 }
 
-/// Which clients of the app a send is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// The clients listed in the record.
-    Listed,
-    /// Every open client of the app.
-    All,
-    /// Every open client of the app but those listed.
-    AllExcept,
-}
-
 /// What an app tells a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outbound<'a> {
@@ -260,6 +255,15 @@ pub enum Outbound<'a> {
         /// The whole response, but for its `Date`.
         response: &'a [u8],
     },
+    /// From here on a client is, or is no more, among the subscribers of a topic.
+    Subscription {
+        /// Which one.
+        clients: Clients<'a>,
+        /// The number of the topic, which the app's side never uses for another one.
+        topic: u64,
+        /// Whether it begins.
+        begins: bool,
+    },
     /// All that came before [`Inbound::Drain`] has been dealt with.
     Drained,
     /// The app has failed and will say nothing more.
@@ -274,6 +278,8 @@ impl<'a> Outbound<'a> {
     const FAULT: u8 = 5;
     const ACCEPT: u8 = 6;
     const REFUSE: u8 = 7;
+    const SUBSCRIBE: u8 = 8;
+    const UNSUBSCRIBE: u8 = 9;
 
     /// The head of a record that lists `client_c` clients.
     fn head(kind: u8, scope: u8, code: u16, client_c: usize) -> [u8; HEAD] {
@@ -287,7 +293,19 @@ impl<'a> Outbound<'a> {
 
     /// Head of a [`Outbound::Send`].
     pub fn send_head(scope: Scope, client_c: usize) -> [u8; HEAD] {
-        Self::head(Self::SEND, scope as u8, 0, client_c)
+        let (scope, topic) = scope.parts();
+        Self::with_topic(Self::head(Self::SEND, scope, 0, client_c), topic)
+    }
+
+    fn with_topic(mut head: [u8; HEAD], topic: u64) -> [u8; HEAD] {
+        head[8..16].copy_from_slice(&topic.to_ne_bytes());
+        head
+    }
+
+    /// Head of an [`Outbound::Subscription`] of one client.
+    pub fn subscription_head(topic: u64, begins: bool) -> [u8; HEAD] {
+        let kind = if begins { Self::SUBSCRIBE } else { Self::UNSUBSCRIBE };
+        Self::with_topic(Self::head(kind, 0, 0, 1), topic)
     }
 
     /// Head of a [`Outbound::Close`] of one client.
@@ -329,13 +347,12 @@ impl<'a> Outbound<'a> {
         let code = u16_at(inline, 2)?;
         Some(match inline[0] {
             Self::SEND => {
-                let scope = match inline[1] {
-                    s if s == Scope::Listed as u8 => Scope::Listed,
-                    s if s == Scope::All as u8 => Scope::All,
-                    s if s == Scope::AllExcept as u8 => Scope::AllExcept,
-                    _ => return None,
-                };
+                let scope = Scope::of_parts(inline[1], u64_at(inline, 8)?)?;
                 Self::Send { scope, clients, frame: payload }
+            }
+            kind @ (Self::SUBSCRIBE | Self::UNSUBSCRIBE) => {
+                let (topic, begins) = (u64_at(inline, 8)?, kind == Self::SUBSCRIBE);
+                Self::Subscription { clients, topic, begins }
             }
             Self::CLOSE => Self::Close { clients, code, reason: payload },
             Self::OPENED => Self::Opened { clients },
@@ -407,183 +424,5 @@ impl fmt::Display for PeerAddress {
     }
 }
 
-/// The request that opened a connection, as the payload of [`Inbound::Open`].
-///
-/// A list of fields, each with a length of four bytes before it: address, path, query, host,
-/// subprotocol, then name and value of each request header.
-#[derive(Clone, Copy)]
-pub struct Opening<'a> {
-    /// Where the connection comes from.
-    pub address: PeerAddress,
-    /// Path of the request target, without the query.
-    pub path: &'a [u8],
-    /// What follows the `?` of the request target; empty without one.
-    pub query: &'a [u8],
-    /// The `Host` header.
-    pub host: &'a [u8],
-    /// The subprotocol agreed on; empty without one.
-    pub subprotocol: &'a [u8],
-    fields: &'a [u8],
-}
-
-impl<'a> Opening<'a> {
-    /// Appends an opening to `out`.
-    pub fn write<'h>(
-        address: PeerAddress,
-        [path, query, host, subprotocol]: [&[u8]; 4],
-        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
-        out: &mut Vec<u8>,
-    ) {
-        let mut field = |bytes: &[u8]| {
-            out.extend_from_slice(&(bytes.len() as u32).to_ne_bytes());
-            out.extend_from_slice(bytes);
-        };
-        match address {
-            PeerAddress::Unix => field(&[]),
-            PeerAddress::V4(ip, port) => {
-                let mut bytes = [0; 6];
-                bytes[..2].copy_from_slice(&port.to_ne_bytes());
-                bytes[2..].copy_from_slice(&ip.octets());
-                field(&bytes);
-            }
-            PeerAddress::V6(ip, port) => {
-                let mut bytes = [0; 18];
-                bytes[..2].copy_from_slice(&port.to_ne_bytes());
-                bytes[2..].copy_from_slice(&ip.octets());
-                field(&bytes);
-            }
-        }
-        [path, query, host, subprotocol].into_iter().for_each(&mut field);
-        for (name, value) in headers {
-            field(name);
-            field(value);
-        }
-    }
-
-    /// Reads an opening back; `None` only if it was not written by [`Opening::write`].
-    pub fn read(mut bytes: &'a [u8]) -> Option<Self> {
-        let address = next_field(&mut bytes)?;
-        let address = if address.is_empty() {
-            PeerAddress::Unix
-        } else {
-            let (port, ip) = (u16_at(address, 0)?, &address[2..]);
-            match <[u8; 4]>::try_from(ip) {
-                Ok(ip) => PeerAddress::V4(ip.into(), port),
-                Err(_) => PeerAddress::V6(<[u8; 16]>::try_from(ip).ok()?.into(), port),
-            }
-        };
-        let mut next = || next_field(&mut bytes);
-        let (path, query, host, subprotocol) = (next()?, next()?, next()?, next()?);
-        Some(Self { address, path, query, host, subprotocol, fields: bytes })
-    }
-
-    /// Name and value of each request header, in the order of the request.
-    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let mut rest = self.fields;
-        std::iter::from_fn(move || Some((next_field(&mut rest)?, next_field(&mut rest)?)))
-    }
-}
-
-/// Takes one length-prefixed field off the front.
-fn next_field<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = u32_at(bytes, 0)? as usize;
-    let field = bytes.get(4..4 + len)?;
-    *bytes = &bytes[4 + len..];
-    Some(field)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_id_keeps_its_parts() {
-        let id = ClientId::new(255, 0x00ff_fffe, u32::MAX);
-        assert_eq!((id.worker(), id.slot(), id.generation()), (255, 0x00ff_fffe, u32::MAX));
-        assert_ne!(ClientId::new(0, 0, 1).to_u64(), 0);
-        assert_eq!(ClientId::from_u64(id.to_u64()), id);
-    }
-
-    #[test]
-    fn inbound_records_come_back_as_they_went() {
-        let client = ClientId::new(1, 2, 3);
-        for record in [
-            Inbound::Open { client, endpoint: 7, opening: b"xyz" },
-            Inbound::Message { client, text: true, payload: b"hi" },
-            Inbound::Message { client, text: false, payload: b"" },
-            Inbound::Close { client, code: 4000, reason: b"bye" },
-            Inbound::Upgrade { client, endpoint: 7, opening: b"xyz" },
-            Inbound::Entered { client },
-            Inbound::Withdrawn { client },
-        ] {
-            let (head, payload) = record.encode();
-            let inline = [&head, payload].concat();
-            assert_eq!(Inbound::decode(&inline, None), Some(record));
-            assert_eq!(Inbound::decode(&head, Some(payload)), Some(record), "by pointer");
-        }
-        assert_eq!(Inbound::decode(&[99; HEAD], None), None);
-        assert_eq!(Inbound::decode(&[1; HEAD - 1], None), None);
-    }
-
-    #[test]
-    fn outbound_records_list_their_clients() {
-        let ids = [ClientId::new(0, 1, 1), ClientId::new(0, 2, 9)];
-        let mut inline = Outbound::send_head(Scope::AllExcept, 2).to_vec();
-        ids.iter().for_each(|id| inline.extend_from_slice(&id.to_u64().to_ne_bytes()));
-        let listed = inline.clone();
-        inline.extend_from_slice(b"frame");
-        for (inline, block) in [(&inline, None), (&listed, Some(&b"frame"[..]))] {
-            match Outbound::decode(inline, block) {
-                Some(Outbound::Send { scope: Scope::AllExcept, clients, frame: b"frame" }) => {
-                    assert_eq!(clients.iter().collect::<Vec<_>>(), ids);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(Outbound::decode(&listed[..HEAD + 8], None), None, "a cut list");
-    }
-
-    #[test]
-    fn decisions_come_back_as_they_went() {
-        let id = ClientId::new(3, 1, 1).to_u64().to_ne_bytes();
-        let listed = [&Outbound::refuse_head(403)[..], &id].concat();
-        let whole = [&listed[..], b"no"].concat();
-        for (inline, block) in [(&whole, None), (&listed, Some(&b"no"[..]))] {
-            let read = Outbound::decode(inline, block);
-            let clients = Clients(&id);
-            assert_eq!(read, Some(Outbound::Refuse { clients, status: 403, response: b"no" }));
-        }
-        let accept = [&Outbound::accept_head()[..], &id, b"A: b"].concat();
-        let read = Outbound::decode(&accept, None);
-        assert_eq!(read, Some(Outbound::Accept { clients: Clients(&id), lines: b"A: b" }));
-    }
-
-    #[test]
-    fn an_address_looks_the_same_whatever_way_it_took() {
-        for (given, seen) in [
-            ("192.0.2.7:80", "192.0.2.7:80"),
-            ("[::ffff:192.0.2.7]:80", "192.0.2.7:80"),
-            ("[2001:db8::1]:65535", "[2001:db8::1]:65535"),
-        ] {
-            let address = PeerAddress::inet(given.parse().expect("an address"));
-            assert_eq!(address.to_string(), seen);
-            assert_eq!(address.to_inet(), seen.parse().ok());
-        }
-        assert_eq!((PeerAddress::Unix.ip(), PeerAddress::Unix.to_inet()), (None, None));
-    }
-
-    #[test]
-    fn an_opening_keeps_address_and_headers() {
-        for address in ["127.0.0.1:80", "[2001:db8::1]:65535"] {
-            let address = PeerAddress::inet(address.parse().expect("an address"));
-            let headers = [(&b"Host"[..], &b"a"[..]), (b"X", b"")];
-            let mut bytes = Vec::new();
-            Opening::write(address, [b"/p", b"q=1", b"a", b""], headers.into_iter(), &mut bytes);
-            let opening = Opening::read(&bytes).expect("what was written");
-            assert_eq!(opening.address, address);
-            assert_eq!((opening.path, opening.query), (&b"/p"[..], &b"q=1"[..]));
-            assert_eq!(opening.headers().collect::<Vec<_>>(), headers);
-            assert!(Opening::read(&bytes[..10]).is_none());
-        }
-    }
-}
+mod tests;

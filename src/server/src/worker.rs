@@ -3,11 +3,11 @@
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
-//! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle` (inwards), `deliver`, `press`,
-//! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
-//! (ends of connections and of the worker), `timers`, `silence`, `allowance` and `held` (limits of
-//! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst),
-//! `counters`.
+//! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle`
+//! (inwards), `deliver`, `topics`, `press`, `gather`, `flush` and `backlog` (outwards), `direct` (there
+//! and back without a ring), `farewell` (ends of connections and of the worker), `timers`, `silence`,
+//! `allowance` and `held` (limits of time, pace and memory), `loans` (what is sent on without a copy),
+//! `trim` (memory after a burst), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -37,6 +37,7 @@ pub mod slots;
 mod testing;
 pub mod timers;
 pub mod to_app;
+pub mod topics;
 mod trim;
 mod upgrades;
 
@@ -63,6 +64,7 @@ use self::press::{Compression, Press};
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::{ToApp, ToApps};
+use self::topics::Topics;
 use crate::message::{ClientId, PeerAddress};
 use crate::site::Site;
 use crate::waker::Waker;
@@ -175,6 +177,8 @@ pub struct Worker<N: Net> {
     delivered: AppSet,
     /// Slots of the clients of each app that its sends to all go to.
     members: Vec<Vec<u32>>,
+    /// What the clients of each app are subscribed to.
+    topics: Vec<Topics>,
     /// Which apps have yet to be told of the current step of stopping.
     unasked: Vec<bool>,
     /// Which apps have yet to answer `Drain`.
@@ -230,6 +234,7 @@ impl<N: Net> Worker<N> {
             mail: AppSet::default(),
             delivered: AppSet::default(),
             members: vec![Vec::new(); app_c],
+            topics: (0..app_c).map(|_| Topics::default()).collect(),
             unasked: vec![false; app_c],
             undrained: vec![false; app_c],
             gather: Gather::default(),

@@ -97,6 +97,20 @@ fn more_than_a_message_may_hold_is_a_fault() {
 }
 
 #[test]
+fn topics_have_names_and_callbacks() {
+    forbidden("INIT", "rs_subscribe", ", 1, \"t\"");
+    forbidden("INIT", "rs_to_topic", ", RS_BIN, \"t\"");
+    forbidden("TIMER", "rs_subscribe_cur", ", \"t\"");
+    forbidden("TIMER", "rs_to_topic_except_cur", ", RS_BIN, \"t\"");
+    forbidden("CLOSE", "rs_unsubscribe_cur", ", \"t\"");
+    let why = "rs_subscribe(): the name of a topic has 1 to 255 bytes, not 0";
+    faults("READ", "rs_subscribe(rs, 1, \"\")", &[why]);
+    let long = "char name[257]; memset(name, 'a', 256); name[256] = 0; \
+                rs_to_topic(rs, RS_BIN, name)";
+    faults("OPEN", long, &["rs_to_topic(): the name of a topic has 1 to 255 bytes, not 256"]);
+}
+
+#[test]
 fn a_result_that_means_nothing_is_a_fault() {
     for result in ["1", "3999", "4900", "-2"] {
         let why = format!("a callback returned {result}, which is neither");

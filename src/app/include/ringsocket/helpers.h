@@ -264,6 +264,18 @@ static inline size_t rs_unique_clients_(rs_client_id *to, const rs_client_id *fr
     return kept;
 }
 
+/* What the server says to a message that was to be sent. */
+static inline void rs_take_result_(struct rs_session_ *session, const char *helper, int result)
+{
+    if (result == RS_E_ARG) {
+        RS_NOTE_(LOG_ERR, "%s(): the message is no UTF-8 text, and is not sent", helper);
+    } else if (result != RS_OK) {
+        RS_FAULT_(session, "%s() of %zu bytes: %s", helper, session->message_size,
+                  result == RS_E_SIZE ? "more than RS_OPEN may send" : "the server refuses it");
+    }
+    session->message_size = 0;
+}
+
 static inline void rs_send_(struct rs_session_ *session, const char *helper,
                             enum rs_data_kind kind, enum rs_recipients to,
                             const rs_client_id *clients, size_t client_c)
@@ -283,13 +295,7 @@ static inline void rs_send_(struct rs_session_ *session, const char *helper,
     }
     const int result = rs->host->send(rs, kind, session->message, session->message_size, to,
                                       clients, client_c);
-    if (result == RS_E_ARG) {
-        RS_NOTE_(LOG_ERR, "%s(): the message is no UTF-8 text, and is not sent", helper);
-    } else if (result != RS_OK) {
-        RS_FAULT_(session, "%s() of %zu bytes: %s", helper, session->message_size,
-                  result == RS_E_SIZE ? "more than RS_OPEN may send" : "the server refuses it");
-    }
-    session->message_size = 0;
+    rs_take_result_(session, helper, result);
 }
 
 #define RS_SENDER_(name, allowed, to, clients, client_c, ...) \

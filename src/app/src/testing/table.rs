@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "plays the server's part of the C interface")]
 
 use super::posted::{Posted, host_acquire, host_post, host_release};
+use super::topics::Topics;
 use super::upgrades::{self, Asked, Value};
 use super::{LogLine, Received, Visit};
 use crate::context::borrow;
@@ -51,6 +52,55 @@ pub(super) struct World {
     pub(super) posted: Arc<Posted>,
     /// Header fields that a request points to, until the callback returns.
     pub(super) headers: Vec<Vec<abi::Header>>,
+    pub(super) topics: Topics,
+}
+
+impl World {
+    fn is_mute(&self) -> bool {
+        matches!(self.callback, Callback::Init | Callback::Quit)
+    }
+
+    /// Has all open clients get a message for which `receives` holds.
+    fn send(
+        &mut self,
+        kind: abi::DataKind,
+        payload: &[u8],
+        receives: impl Fn(&abi::ClientId, &Topics) -> bool,
+    ) -> c_int {
+        if self.is_mute() {
+            return abi::E_CALL;
+        }
+        if payload.len() > self.max_message_size {
+            return abi::E_SIZE;
+        }
+        let message = match (kind, std::str::from_utf8(payload)) {
+            (abi::DataKind::BIN, _) => Received::Binary(payload.to_vec()),
+            (abi::DataKind::UTF8, Ok(text)) => Received::Text(text.to_owned()),
+            _ => return abi::E_ARG,
+        };
+        for (id, client) in &mut self.clients {
+            if client.closed.is_none() && receives(id, &self.topics) {
+                client.received.push(message.clone());
+            }
+        }
+        abi::OK
+    }
+
+    fn set_subscription(&mut self, client: abi::ClientId, topic: &[u8], begins: bool) -> c_int {
+        if self.is_mute() {
+            abi::E_CALL
+        } else if !self.clients.contains_key(&client) {
+            abi::E_CLIENT
+        } else if !is_topic(topic) {
+            abi::E_SIZE
+        } else {
+            self.topics.set(client, topic, begins)
+        }
+    }
+}
+
+fn is_topic(name: &[u8]) -> bool {
+    (1..=abi::TOPIC_MAX_SIZE).contains(&name.len())
 }
 
 /// The server's context of a call: begins with what the app may see.
@@ -71,6 +121,9 @@ pub(super) static HOST: abi::Host = abi::Host {
     set_timer: host_set_timer,
     get_conf: host_get_conf,
     log: host_log,
+    subscribe: host_subscribe,
+    unsubscribe: host_unsubscribe,
+    publish: host_publish,
     accept: upgrades::accept,
     refuse: upgrades::refuse,
     client_data: upgrades::client_data,
@@ -103,28 +156,12 @@ unsafe extern "C" fn host_send(
     // SAFETY: the app hands over the context it was given, and slices.
     let (world, payload, listed) =
         unsafe { (world(rs), borrow(data, size), borrow(clients, client_c)) };
-    if matches!(world.callback, Callback::Init | Callback::Quit) {
-        return abi::E_CALL;
-    }
-    if size > world.max_message_size {
-        return abi::E_SIZE;
-    }
-    let message = match (kind, std::str::from_utf8(payload)) {
-        (abi::DataKind::BIN, _) => Received::Binary(payload.to_vec()),
-        (abi::DataKind::UTF8, Ok(text)) => Received::Text(text.to_owned()),
-        _ => return abi::E_ARG,
-    };
-    let receives = |id| match to {
+    let receives = |id: &_, _: &Topics| match to {
         abi::Recipients::LISTED => listed.contains(id),
         abi::Recipients::ALL => true,
         _ => !listed.contains(id),
     };
-    for (id, client) in &mut world.clients {
-        if client.closed.is_none() && receives(id) {
-            client.received.push(message.clone());
-        }
-    }
-    abi::OK
+    world.send(kind, payload, receives)
 }
 
 unsafe extern "C" fn host_close(
@@ -136,7 +173,7 @@ unsafe extern "C" fn host_close(
 ) -> c_int {
     // SAFETY: the app hands over the context it was given, and a slice.
     let (world, reason) = unsafe { (world(rs), borrow(reason, reason_size)) };
-    if matches!(world.callback, Callback::Init | Callback::Quit) {
+    if world.is_mute() {
         return abi::E_CALL;
     }
     if !matches!(code, 1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999) {
@@ -263,4 +300,46 @@ unsafe extern "C" fn host_log(
         file: file.map(|file| file.to_string_lossy().into_owned()),
         line,
     });
+}
+
+unsafe extern "C" fn host_subscribe(
+    rs: *mut abi::Rs,
+    client: abi::ClientId,
+    topic: *const u8,
+    size: usize,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given, and a slice.
+    let (world, topic) = unsafe { (world(rs), borrow(topic, size)) };
+    world.set_subscription(client, topic, true)
+}
+
+unsafe extern "C" fn host_unsubscribe(
+    rs: *mut abi::Rs,
+    client: abi::ClientId,
+    topic: *const u8,
+    size: usize,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given, and a slice.
+    let (world, topic) = unsafe { (world(rs), borrow(topic, size)) };
+    world.set_subscription(client, topic, false)
+}
+
+unsafe extern "C" fn host_publish(
+    rs: *mut abi::Rs,
+    topic: *const u8,
+    topic_size: usize,
+    kind: abi::DataKind,
+    data: *const u8,
+    size: usize,
+    except: *const abi::ClientId,
+    except_c: usize,
+) -> c_int {
+    // SAFETY: the app hands over the context it was given, and slices.
+    let (world, payload) = unsafe { (world(rs), borrow(data, size)) };
+    // SAFETY: as above.
+    let (topic, except) = unsafe { (borrow(topic, topic_size), borrow(except, except_c)) };
+    if !world.is_mute() && !is_topic(topic) {
+        return abi::E_SIZE;
+    }
+    world.send(kind, payload, |id, topics| topics.has(*id, topic) && !except.contains(id))
 }

@@ -178,6 +178,8 @@ fn limits(
         epoll_buf_elem_c: plain(raw.epoll_buf_elem_c, keys::EPOLL_BUF_ELEM_C, 100),
         max_ws_frame_size: plain(raw.max_ws_frame_size, keys::MAX_WS_FRAME_SIZE, max_ws_msg_size),
         max_ws_fragment_c: plain(raw.max_ws_fragment_c, keys::MAX_WS_FRAGMENT_C, 1 << 17),
+        max_topics_per_client: plain(raw.max_topics_per_client, keys::MAX_TOPICS_PER_CLIENT, 64),
+        max_topics_per_app: plain(raw.max_topics_per_app, keys::MAX_TOPICS_PER_APP, 1_000_000),
         fd_alloc_c,
         max_ws_msg_rate,
         max_ws_byte_rate,

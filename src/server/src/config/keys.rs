@@ -67,6 +67,10 @@ pub(super) const MAX_CONN_C_PER_ADDR: Number =
     number("max_conn_c_per_addr", 0, 16 * MIB, "connections");
 pub(super) const MAX_HANDSHAKE_RATE_PER_ADDR: Number =
     number("max_handshake_rate_per_addr", 0, MIB, "handshakes");
+/// 0: none can be subscribed to; so is the next. Searched from end to end, and so not larger.
+pub(super) const MAX_TOPICS_PER_CLIENT: Number =
+    number("max_topics_per_client", 0, 10_000, "topics");
+pub(super) const MAX_TOPICS_PER_APP: Number = number("max_topics_per_app", 0, 16 * MIB, "topics");
 /// 0: no compression.
 pub(super) const DEFLATE_LEVEL: Number = number("deflate_level", 0, 9, "");
 pub(super) const DEFLATE_MIN_SIZE: Number = number("deflate_min_size", 0, GIB, "bytes");
@@ -77,7 +81,7 @@ pub(super) const DEFLATE_SERVER_WINDOW_BITS: Number =
 pub(super) const DEFLATE_CLIENT_WINDOW_BITS: Number =
     number("deflate_client_window_bits", 9, 15, "");
 
-const NUMBERS: [Number; 35] = [
+const NUMBERS: [Number; 37] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
@@ -108,6 +112,8 @@ const NUMBERS: [Number; 35] = [
     MAX_WS_BYTE_RATE,
     MAX_CONN_C_PER_ADDR,
     MAX_HANDSHAKE_RATE_PER_ADDR,
+    MAX_TOPICS_PER_CLIENT,
+    MAX_TOPICS_PER_APP,
     DEFLATE_LEVEL,
     DEFLATE_MIN_SIZE,
     DEFLATE_TAKEOVER_C,

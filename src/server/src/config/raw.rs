@@ -42,6 +42,8 @@ pub(super) struct Root {
     pub(super) max_ws_byte_rate: Option<u64>,
     pub(super) max_conn_c_per_addr: Option<u64>,
     pub(super) max_handshake_rate_per_addr: Option<u64>,
+    pub(super) max_topics_per_client: Option<u64>,
+    pub(super) max_topics_per_app: Option<u64>,
     pub(super) deflate_level: Option<u64>,
     pub(super) deflate_min_size: Option<u64>,
     pub(super) deflate_takeover: Option<String>,

@@ -111,6 +111,8 @@ fn built_in_defaults_serve_the_folder() {
         epoll_buf_elem_c: 100,
         max_ws_frame_size: 16_777_216,
         max_ws_fragment_c: 131_072,
+        max_topics_per_client: 64,
+        max_topics_per_app: 1_000_000,
         max_ws_msg_rate: None,
         max_ws_byte_rate: None,
         max_conn_c_per_addr: NonZeroU64::new(1024),
@@ -132,11 +134,10 @@ fn built_in_defaults_serve_the_folder() {
     assert_eq!(config.apps, [app("chat", "chat.so"), app("echo", "libecho.so")]);
 }
 
-#[test]
-fn every_key_reaches_the_configuration() {
-    let dir = Folder::new("full");
-    let www = dir.path().display();
-    let text = format!(
+/// A configuration that has every key, and pages at `www`.
+fn with_every_key(www: &Path) -> String {
+    let www = www.display();
+    format!(
         r#"// RingSocket
         {{
           "log_level": "debug", "worker_c": 3, /* few */
@@ -163,10 +164,16 @@ fn every_key_reaches_the_configuration() {
           "epoll_buf_elem_c": 1, "ping_wait": 0, "pong_wait": 6, "max_ws_frame_size": 900,
           "max_ws_fragment_c": 10, "max_ws_msg_rate": 11, "max_ws_byte_rate": 12,
           "max_conn_c_per_addr": 13, "max_handshake_rate_per_addr": 14,
+          "max_topics_per_client": 15, "max_topics_per_app": 16,
           "trusted_proxies": ["192.0.2.7"],
         }}"#
-    );
-    let config = accepted(&text);
+    )
+}
+
+#[test]
+fn every_key_reaches_the_configuration() {
+    let dir = Folder::new("full");
+    let config = accepted(&with_every_key(dir.path()));
     assert_eq!((config.log_level, config.worker_c), (log::Level::Debug, 3));
     let port = |port_number, proxy_protocol, www_root| Port {
         port_number,
@@ -224,6 +231,8 @@ fn every_key_reaches_the_configuration() {
         epoll_buf_elem_c: 1,
         max_ws_frame_size: 900,
         max_ws_fragment_c: 10,
+        max_topics_per_client: 15,
+        max_topics_per_app: 16,
         max_ws_msg_rate: NonZeroU64::new(11),
         max_ws_byte_rate: NonZeroU64::new(12),
         max_conn_c_per_addr: NonZeroU64::new(13),

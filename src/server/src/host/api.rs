@@ -1,6 +1,7 @@
 //! The C interface, in both directions: calls into an app, and the functions that an app may call.
 #![expect(unsafe_code, reason = "pointers from and to apps that may be written in C")]
 
+mod topics;
 mod upgrade;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -222,6 +223,9 @@ static HOST: abi::Host = abi::Host {
     set_timer,
     get_conf,
     log,
+    subscribe: topics::subscribe,
+    unsubscribe: topics::unsubscribe,
+    publish: topics::publish,
     accept: upgrade::accept,
     refuse: upgrade::refuse,
     client_data: upgrade::client_data,
@@ -255,6 +259,29 @@ unsafe fn bytes<'a>(data: *const u8, size: usize) -> Option<&'a [u8]> {
     }
 }
 
+/// The ids that an app lists; `None` for a null pointer with a number.
+///
+/// # Safety
+/// As for [`bytes`], of `count` ids.
+unsafe fn client_ids<'a>(ids: *const abi::ClientId, count: usize) -> Option<&'a [ClientId]> {
+    match (ids.is_null(), count) {
+        (_, 0) => Some(&[]),
+        (true, _) => None,
+        // SAFETY: by this function's own demand; a `ClientId` is a transparent `u64`, of which every
+        // value is valid.
+        (false, _) => Some(unsafe { slice::from_raw_parts(ids.cast(), count) }),
+    }
+}
+
+/// Whether a message is text; `None` for a kind that there is not.
+fn is_text(kind: abi::DataKind) -> Option<bool> {
+    match kind {
+        abi::DataKind::UTF8 => Some(true),
+        abi::DataKind::BIN => Some(false),
+        _ => None,
+    }
+}
+
 fn status(result: Result<(), c_int>) -> c_int {
     result.err().unwrap_or(abi::OK)
 }
@@ -274,21 +301,9 @@ unsafe extern "C" fn send(
         abi::Recipients::ALL_EXCEPT => Scope::AllExcept,
         _ => return abi::E_ARG,
     };
-    let is_text = match kind {
-        abi::DataKind::UTF8 => true,
-        abi::DataKind::BIN => false,
-        _ => return abi::E_ARG,
-    };
-    if clients.is_null() && client_c > 0 {
-        return abi::E_ARG;
-    }
-    let ids: &[ClientId] = if client_c == 0 {
-        &[]
-    } else {
-        // SAFETY: not null, and by the header's word `client_c` ids lie there; a `ClientId` is a
-        // transparent `u64`, of which every value is valid.
-        unsafe { slice::from_raw_parts(clients.cast(), client_c) }
-    };
+    let Some(is_text) = is_text(kind) else { return abi::E_ARG };
+    // SAFETY: by the header's word, `client_c` ids lie there, until this function returns.
+    let Some(ids) = (unsafe { client_ids(clients, client_c) }) else { return abi::E_ARG };
     // SAFETY: by the header's word, `size` bytes lie at `data`, until this function returns.
     let Some(data) = (unsafe { bytes(data, size) }) else { return abi::E_ARG };
     // SAFETY: called by an app from its callback, with what the callback was given.

@@ -233,7 +233,9 @@ impl AppLoop {
             self.is_trimmed = false;
         } else if !self.is_trimmed {
             let outlets = &mut self.instance.context().outlets;
-            self.is_trimmed = outlets.trim() & heap::trim();
+            let is_all_back = outlets.trim();
+            self.instance.context().topics.trim();
+            self.is_trimmed = heap::trim() & is_all_back;
         }
         let now = (self.instance.context().clock)();
         (!self.is_trimmed).then(|| now.saturating_add(wait))

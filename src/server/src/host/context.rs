@@ -11,6 +11,8 @@ use ringsocket_proto::frame::{self, Opcode};
 use super::clients::{Client, Clients};
 use super::outlets::{LISTED_MAX, Outlets};
 use super::posted::Posted;
+use super::publish::{send_but, spread};
+use super::topics::{Topic, TopicLimits, Topics};
 use super::upgrades::Upgrades;
 use crate::log::{self, Code, Fields, Level};
 use crate::message::{ClientId, Outbound, PeerAddress, Scope};
@@ -24,6 +26,8 @@ pub struct Facts {
     pub max_message: usize,
     /// Most bytes that one call of `open` may send.
     pub max_kept: usize,
+    /// How many topics there may be.
+    pub topics: TopicLimits,
 }
 
 /// A monotonic clock. A simulation has one of its own.
@@ -35,6 +39,7 @@ pub struct Context {
     pub(super) facts: Facts,
     pub(super) outlets: Outlets,
     pub(super) clients: Clients,
+    pub(super) topics: Topics,
     pub(super) upgrades: Upgrades,
     pub(super) clock: Clock,
     /// What threads of the app's own have to say.
@@ -50,7 +55,7 @@ pub struct Context {
     /// The client whose `close` is running: nothing reaches it, but it can be asked about.
     closing: Option<(ClientId, Client)>,
     /// `open` is running: what it sends is kept.
-    is_opening: bool,
+    pub(super) is_opening: bool,
     kept: Vec<Kept>,
     kept_bytes: usize,
 }
@@ -58,9 +63,11 @@ pub struct Context {
 /// Something that `open` has sent, until it has returned: only then is the client among those that
 /// can be reached, and nothing may reach it before.
 #[derive(Debug)]
-enum Kept {
+pub(super) enum Kept {
     Send { is_text: bool, payload: Vec<u8>, scope: Scope, ids: Vec<ClientId> },
     Close { id: ClientId, code: u16, reason: Vec<u8> },
+    Subscription { id: ClientId, topic: u64, begins: bool },
+    Publish { topic: Topic, is_text: bool, payload: Vec<u8>, except: Vec<ClientId> },
 }
 
 /// The error codes of the host's functions.
@@ -70,10 +77,12 @@ impl Context {
     /// An app that has no clients yet.
     pub fn new(facts: Facts, outlets: Outlets, posted: Arc<Posted>, clock: Clock) -> Self {
         let clients = Clients::new(outlets.worker_c());
+        let topics = Topics::new(facts.topics);
         Self {
             facts,
             outlets,
             clients,
+            topics,
             upgrades: Upgrades::default(),
             clock,
             posted,
@@ -108,6 +117,12 @@ impl Context {
                     self.send_now(is_text, &payload, scope, &ids);
                 }
                 Kept::Close { id, code, reason } => self.close_now(id, code, &reason),
+                Kept::Subscription { id, topic, begins } => {
+                    self.tell_subscription_now(id, topic, begins);
+                }
+                Kept::Publish { topic, is_text, payload, except } => {
+                    spread(&mut self.outlets, &topic, is_text, &payload, &except);
+                }
             }
         }
     }
@@ -115,6 +130,7 @@ impl Context {
     /// The app's `close` is about to be called for a client, which nothing reaches from now on.
     pub fn begin_close(&mut self, id: ClientId) {
         self.closing = self.clients.remove(id).map(|client| (id, client));
+        self.topics.leave(id);
     }
 
     /// The app's `close` has returned: nobody asks about the client any more.
@@ -131,14 +147,17 @@ impl Context {
     }
 
     /// Keeps what `open` sends, `bytes` in size.
-    fn keep(&mut self, kept: Kept, bytes: usize) -> Outcome {
-        let bytes = bytes + size_of::<Kept>();
-        if self.kept_bytes + bytes > self.facts.max_kept {
+    pub(super) fn keep(&mut self, kept: Kept, bytes: usize) -> Outcome {
+        if !self.has_room_to_keep(bytes) {
             return Err(abi::E_SIZE);
         }
-        self.kept_bytes += bytes;
+        self.kept_bytes += bytes + size_of::<Kept>();
         self.kept.push(kept);
         Ok(())
+    }
+
+    pub(super) fn has_room_to_keep(&self, bytes: usize) -> bool {
+        self.kept_bytes + bytes + size_of::<Kept>() <= self.facts.max_kept
     }
 
     /// Sends one message.
@@ -153,6 +172,18 @@ impl Context {
         scope: Scope,
         ids: &[ClientId],
     ) -> Outcome {
+        self.check_message(is_text, payload)?;
+        if self.is_opening {
+            let (bytes, ids) = (payload.len() + size_of_val(ids), ids.to_vec());
+            return self.keep(Kept::Send { is_text, payload: payload.to_vec(), scope, ids }, bytes);
+        }
+        self.send_now(is_text, payload, scope, ids);
+        Ok(())
+    }
+
+    /// Whether a message may be sent now.
+    #[inline]
+    pub(super) fn check_message(&self, is_text: bool, payload: &[u8]) -> Outcome {
         if self.is_mute {
             return Err(abi::E_CALL);
         }
@@ -162,18 +193,12 @@ impl Context {
         if is_text && !self.is_utf8_sent && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(abi::E_ARG); // the peer would have to fail the connection (RFC 6455, 8.1)
         }
-        if self.is_opening {
-            let (bytes, ids) = (payload.len() + size_of_val(ids), ids.to_vec());
-            return self.keep(Kept::Send { is_text, payload: payload.to_vec(), scope, ids }, bytes);
-        }
-        self.send_now(is_text, payload, scope, ids);
         Ok(())
     }
 
     #[inline]
     fn send_now(&mut self, is_text: bool, payload: &[u8], scope: Scope, ids: &[ClientId]) {
-        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
-        let (header, header_len) = frame::header(opcode, payload.len() as u64);
+        let (header, header_len) = frame::header(opcode(is_text), payload.len() as u64);
         let header = &header[..header_len];
         if let Some(stand) = &mut self.outlets.stand {
             stand.sink().send(header, payload, scope, ids);
@@ -205,13 +230,9 @@ impl Context {
                     self.clients.ids().filter(|id| !excepted.contains(id)).collect();
                 self.send_listed(others.into_iter(), &frame);
             }
-            (Scope::All | Scope::AllExcept, _) => {
+            (Scope::All | Scope::AllExcept | Scope::Subscribers(_), _) => {
                 for worker in self.outlets.reached_by_rings() {
-                    let mut listed = Listed::default();
-                    ids.iter().filter(|id| id.worker() == worker).for_each(|id| listed.push(*id));
-                    let scope = if listed.ids().is_empty() { Scope::All } else { scope };
-                    let head = Outbound::send_head(scope, listed.ids().len());
-                    self.outlets.send(worker, &head, listed.ids(), &frame);
+                    send_but(&mut self.outlets, worker, scope, ids, &frame);
                 }
             }
         }
@@ -323,8 +344,12 @@ impl Context {
     }
 }
 
+pub(super) fn opcode(is_text: bool) -> Opcode {
+    if is_text { Opcode::Text } else { Opcode::Binary }
+}
+
 /// Up to [`LISTED_MAX`] ids, without a trip to the heap.
-struct Listed {
+pub(super) struct Listed {
     ids: [ClientId; LISTED_MAX],
     len: usize,
 }
@@ -336,12 +361,12 @@ impl Default for Listed {
 }
 
 impl Listed {
-    fn push(&mut self, id: ClientId) {
+    pub(super) fn push(&mut self, id: ClientId) {
         self.ids[self.len] = id;
         self.len += 1;
     }
 
-    fn ids(&self) -> &[ClientId] {
+    pub(super) fn ids(&self) -> &[ClientId] {
         &self.ids[..self.len]
     }
 }

@@ -20,6 +20,7 @@ use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
 use crate::host::pace::Threads;
 use crate::host::post::{Post, Substitute};
+use crate::host::topics::TopicLimits;
 use crate::log;
 use crate::proxies::Proxies;
 use crate::site::{Entrance, Route, Site};
@@ -274,6 +275,10 @@ fn lay_rings(
             name: Arc::clone(&name),
             max_message: limits.max_ws_msg_size,
             max_kept: limits.outbound_block_budget,
+            topics: TopicLimits {
+                per_client: limits.max_topics_per_client,
+                per_app: limits.max_topics_per_app,
+            },
         };
         let instance = Instance::new(
             callbacks,

@@ -12,6 +12,7 @@ use super::net::{Net, Token};
 use super::peer::{Peer, Stage};
 use super::press::Load;
 use super::slots::Slots;
+use super::topics::Topics;
 use crate::message::{ClientId, Outbound, Scope};
 
 /// Most records of one app that are looked at in one turn, so that sockets get their turn too.
@@ -79,15 +80,9 @@ impl<N: Net> Worker<N> {
                         source,
                         load: load.as_mut(),
                     };
-                    match scope {
-                        Scope::Listed => reach.listed(clients.iter()),
-                        Scope::All => reach.members(&self.members[app], 0),
-                        Scope::AllExcept => {
-                            self.exception = self.exception.wrapping_add(1).max(1);
-                            reach.except(clients.iter(), self.exception);
-                            reach.members(&self.members[app], self.exception);
-                        }
-                    }
+                    let (members, topics) = (&self.members[app][..], &self.topics[app]);
+                    let crowd = Crowd { members, topics, exception: &mut self.exception };
+                    reach.clients(scope, clients.iter(), crowd);
                     // Work for single peers counts for each of them.
                     if let Some(press) = &mut self.press {
                         bytes += std::mem::take(&mut press.strained);
@@ -113,6 +108,10 @@ impl<N: Net> Worker<N> {
                     let (client, response) = (clients.iter().next(), response.to_vec());
                     self.turn_down(app, client, status, &response);
                 }
+                Outbound::Subscription { clients, topic, begins } => {
+                    let client = clients.iter().next();
+                    self.set_subscription(app, client, topic, begins);
+                }
                 Outbound::Drained => news = Some(News::Drained),
                 Outbound::Fault => news = Some(News::Fault),
             }
@@ -137,13 +136,15 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    /// Takes a client off the list of those that its app's sends to all go to.
+    /// Takes a client off the lists of those that its app's sends to many go to.
     pub(super) fn strike(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.stage != Stage::Member {
             return;
         }
-        let (member, members) = (peer.member, &mut self.members[usize::from(peer.app)]);
+        let (app, member) = (usize::from(peer.app), peer.member);
+        self.topics[app].strike(slot);
+        let members = &mut self.members[app];
         members.swap_remove(member as usize);
         if let Some(&moved) = members.get(member as usize) {
             if let Some(moved) = self.peers.get_mut(moved) {
@@ -229,11 +230,42 @@ pub(super) struct Reach<'a, 'l, S> {
     pub(super) load: Option<&'a mut Load<'l>>,
 }
 
+/// Those of an app's clients that a frame may reach without being listed.
+pub(super) struct Crowd<'a> {
+    pub(super) members: &'a [u32],
+    pub(super) topics: &'a Topics,
+    /// Number of the last send to all except some.
+    pub(super) exception: &'a mut u32,
+}
+
 impl<S> Reach<'_, '_, S> {
+    /// Adds the frame to what each client gets that it is for.
+    #[inline]
+    pub(super) fn clients(
+        &mut self,
+        scope: Scope,
+        listed: impl Iterator<Item = ClientId>,
+        crowd: Crowd<'_>,
+    ) {
+        match scope {
+            Scope::Listed => self.listed(listed),
+            Scope::All => self.members(crowd.members.iter().copied(), 0),
+            Scope::AllExcept => {
+                let exception = self.except(listed, crowd.exception);
+                self.members(crowd.members.iter().copied(), exception);
+            }
+            Scope::Subscribers(topic) => {
+                let exception = self.except(listed, crowd.exception);
+                let subscribers = crowd.topics.subscribers(topic);
+                self.members(subscribers.iter().map(|seat| seat.slot), exception);
+            }
+        }
+    }
+
     /// Adds the frame to what each of the listed clients gets. Ids that have left, or that are
     /// another app's, are skipped.
     #[inline]
-    pub(super) fn listed(&mut self, clients: impl Iterator<Item = ClientId>) {
+    fn listed(&mut self, clients: impl Iterator<Item = ClientId>) {
         for client in clients {
             if let Some(peer) = self.peers.named(token_of(client)) {
                 hand(client.slot(), peer, self.app, self.source, &mut self.load, self.gather);
@@ -241,18 +273,20 @@ impl<S> Reach<'_, '_, S> {
         }
     }
 
-    /// Marks the listed clients, so that [`Reach::members`] leaves them out.
-    pub(super) fn except(&mut self, clients: impl Iterator<Item = ClientId>, exception: u32) {
+    /// Marks the listed clients with the next number, so that [`Reach::members`] leaves them out.
+    fn except(&mut self, clients: impl Iterator<Item = ClientId>, exception: &mut u32) -> u32 {
+        *exception = exception.wrapping_add(1).max(1);
         for client in clients {
             if let Some(peer) = self.peers.named(token_of(client)) {
-                peer.exception = exception;
+                peer.exception = *exception;
             }
         }
+        *exception
     }
 
-    /// Adds the frame to what each member gets, save those marked with `exception` (0 for none).
-    pub(super) fn members(&mut self, members: &[u32], exception: u32) {
-        for &slot in members {
+    /// Adds the frame to what each of these gets, save those marked with `exception` (0 for none).
+    fn members(&mut self, members: impl Iterator<Item = u32>, exception: u32) {
+        for slot in members {
             if let Some(peer) = self.peers.get_mut(slot) {
                 let is_left_out = exception != 0 && peer.exception == exception;
                 if !is_left_out {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use ringsocket_proto::{CloseCode, Kind, Payload};
 
-use super::deliver::Reach;
+use super::deliver::{Crowd, Reach};
 use super::gather::Source;
 use super::loans::{LEND_MIN, Lent, Loans};
 use super::net::Net;
@@ -226,15 +226,8 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
         };
         let own = usize::from(worker.index);
         let ids = ids.iter().copied().filter(|id| id.worker() == own);
-        match scope {
-            Scope::Listed => reach.listed(ids),
-            Scope::All => reach.members(&worker.members[*app], 0),
-            Scope::AllExcept => {
-                worker.exception = worker.exception.wrapping_add(1).max(1);
-                reach.except(ids, worker.exception);
-                reach.members(&worker.members[*app], worker.exception);
-            }
-        }
+        let (members, topics) = (&worker.members[*app][..], &worker.topics[*app]);
+        reach.clients(scope, ids, Crowd { members, topics, exception: &mut worker.exception });
         if let Some(press) = &mut worker.press {
             worker.pressed += std::mem::take(&mut press.strained);
         }
@@ -260,6 +253,10 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
 
     fn refuse(&mut self, client: ClientId, status: u16, response: &[u8]) {
         self.worker.turn_down(self.app, Some(client), status, response);
+    }
+
+    fn subscription(&mut self, client: ClientId, topic: u64, begins: bool) {
+        self.worker.set_subscription(self.app, Some(client), topic, begins);
     }
 
     fn meanwhile(&mut self) {

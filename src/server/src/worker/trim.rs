@@ -8,6 +8,7 @@ use ringsocket_proto::deflate::Inflater;
 use super::Worker;
 use super::net::Net;
 use super::press::Press;
+use super::topics::Topics;
 
 /// After so long without anything to do.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ impl<N: Net> Worker<N> {
         self.opening = Vec::new();
         self.inflater = Inflater::default();
         self.press.iter_mut().for_each(Press::trim);
+        self.topics.iter_mut().for_each(Topics::trim);
         let is_all = self.to_apps.iter_mut().fold(true, |all, to_app| to_app.trim() & all);
         self.net.trim() && is_all
     }

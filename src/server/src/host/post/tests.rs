@@ -14,6 +14,7 @@ use crate::host::context::{Context, Facts};
 use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
 use crate::host::pace::Threads;
+use crate::host::topics::TopicLimits;
 use crate::message::{Inbound, Scope};
 
 const RING: usize = 64 * 1024;
@@ -52,6 +53,8 @@ impl Sink for Nobody {
 
     fn refuse(&mut self, _: ClientId, _: u16, _: &[u8]) {}
 
+    fn subscription(&mut self, _: ClientId, _: u64, _: bool) {}
+
     fn meanwhile(&mut self) {}
 }
 
@@ -76,7 +79,8 @@ fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
     }
     let probes = inbound.iter().map(ringsocket_ring::Consumer::probe).collect();
     let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
-    let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000 };
+    let topics = TopicLimits { per_client: 0, per_app: 0 };
+    let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000, topics };
     let context =
         Context::new(facts, Outlets::new(outlets, 0, waker), Arc::clone(post.posted()), ticking);
     let mut app =
