@@ -228,8 +228,9 @@ struct rs_conf {
  * server never writes to it and expects that nobody does. A callback that is
  * NULL is not called.
  *
- * All functions of struct rs_host may be called from init, open, read, close and
- * timer, and only log from quit, where their comments do not say otherwise. */
+ * All functions of struct rs_host may be called from init, open, read, close,
+ * timer and drain, and only log from quit, where their comments do not say
+ * otherwise. */
 struct rs_app {
     uint32_t abi_version;   /* RS_ABI_VERSION */
     uint32_t struct_size;   /* sizeof(struct rs_app) */
@@ -278,6 +279,13 @@ struct rs_app {
     size_t subprotocol_c;
 
     uint64_t flags; /* RS_APP_...; 0 for none */
+
+    /* The app is replaced or removed while the server runs: no client comes any
+     * more, and those there are may stay for so many microseconds (drain_wait of
+     * the configuration; 0 if they may not). Those who are still there then are
+     * closed with 1012. Called at most once; when the last client has gone, quit
+     * follows. An app may take leave here, or close its clients by itself. */
+    int (*drain)(rs_t *rs, void *state, uint64_t microseconds);
 };
 
 /* -------------------------------------------------------------------------- *

@@ -157,6 +157,9 @@ pub struct Handle {
     _opaque: [u8; 0],
 }
 
+/// `drain` of an [`App`].
+pub type DrainFn =
+    unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, microseconds: u64) -> c_int;
 /// `quit` of an [`App`].
 pub type QuitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void);
 
@@ -192,6 +195,9 @@ pub struct App {
     pub subprotocol_c: usize,
     /// A sum of [`APP_ANY_THREAD`] and [`APP_UTF8_SENT`].
     pub flags: u64,
+    /// The app is replaced or removed while the server runs: no client comes any more, and those
+    /// there are may stay for so many microseconds. Called at most once.
+    pub drain: Option<DrainFn>,
 }
 
 /// In [`App::flags`]: the callbacks may be called on any thread, one at a time.

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::size_of;
+use std::time::Duration;
 
 /// Exports a type that implements [`App`](crate::App) as this library's app. Write it once, at the
 /// top level of the library: `ringsocket_app::export!(Echo);`
@@ -77,6 +78,7 @@ pub const fn vtable<A: App>() -> abi::App {
         subprotocol_c: A::SUBPROTOCOLS.len(),
         // An `App` is `Send`, and what it sends as text is a `str`.
         flags: abi::APP_UTF8_SENT | if A::OWN_THREAD { 0 } else { abi::APP_ANY_THREAD },
+        drain: Some(drain::<A>),
     }
 }
 
@@ -261,6 +263,23 @@ unsafe extern "C" fn timer<A: App>(rs: *mut abi::Rs, state: *mut c_void) -> c_in
     unsafe {
         guard::<A>(rs, "timer", |cx| {
             app::<A>(state).timer(cx);
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+///
+/// As the header says of `drain`.
+unsafe extern "C" fn drain<A: App>(
+    rs: *mut abi::Rs,
+    state: *mut c_void,
+    microseconds: u64,
+) -> c_int {
+    // SAFETY: the server calls this with its own `rs` and the state of `init`.
+    unsafe {
+        guard(rs, "drain", |cx| {
+            app::<A>(state).drain(cx, Duration::from_micros(microseconds));
             Ok(())
         })
     }

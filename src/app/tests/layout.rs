@@ -136,7 +136,8 @@ fn assert_structs(out: &mut String) {
             quit,
             subprotocols,
             subprotocol_c,
-            flags
+            flags,
+            drain
         }
     );
     assert_struct!(

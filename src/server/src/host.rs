@@ -1,6 +1,6 @@
 //! The host of the apps: loads them, runs their callbacks, and takes what they send.
 //!
-//! Files of this room: `library` (dlopen and the version check), `api` (the C interface: calls into
+//! Files of this room: `image` (a file, whole and private), `library` (dlopen and the version check), `api` (the C interface: calls into
 //! an app, and what an app may call), `context` (what those calls do), `outlets` (the rings to the
 //! workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
 //! an app's turns and sleeps in between), `post` (where it leaves the app meanwhile, for workers to
@@ -13,6 +13,7 @@ pub mod api;
 pub mod app_loop;
 pub mod clients;
 pub mod context;
+pub mod image;
 pub mod library;
 pub mod outlets;
 pub mod pace;

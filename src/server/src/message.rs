@@ -11,7 +11,7 @@
 //! | 1      | -                                    | [`Scope`] of a send                       |
 //! | 2..4   | close code, or endpoint of an open   | close code                                |
 //! | 4..8   | -                                    | number of clients listed after the head   |
-//! | 8..16  | client id                            | -                                         |
+//! | 8..16  | client id, or µs of a `Retire`       | -                                         |
 //! | 16..   | payload, unless it crosses by pointer| client ids of 8 bytes, then the payload,  |
 //! |        |                                      | unless it crosses by pointer              |
 //!
@@ -19,6 +19,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// Size in bytes of the head of every record.
 pub const HEAD: usize = 16;
@@ -129,7 +130,13 @@ pub enum Inbound<'a> {
     },
     /// The server is stopping: finish what came before this, then answer [`Outbound::Drained`].
     Drain,
-    /// The worker is gone; nothing follows.
+    /// The app is to go: its clients of this worker may stay for so long (whole microseconds), and
+    /// no other comes.
+    Retire {
+        /// How long.
+        wait: Duration,
+    },
+    /// The worker is gone, or has let go of the app; nothing follows.
     End,
 }
 
@@ -140,6 +147,7 @@ impl<'a> Inbound<'a> {
     const CLOSE: u8 = 4;
     const DRAIN: u8 = 5;
     const END: u8 = 6;
+    const RETIRE: u8 = 7;
 
     /// The head of the record, and the payload that belongs after it.
     pub fn encode(&self) -> ([u8; HEAD], &'a [u8]) {
@@ -150,6 +158,10 @@ impl<'a> Inbound<'a> {
             Self::Close { client, code, reason } => (Self::CLOSE, code, client.0, reason),
             Self::Drain => (Self::DRAIN, 0, 0, &[]),
             Self::End => (Self::END, 0, 0, &[]),
+            Self::Retire { wait } => {
+                let microseconds = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+                (Self::RETIRE, 0, microseconds, &[])
+            }
         };
         let mut head = [0; HEAD];
         head[0] = kind;
@@ -170,6 +182,7 @@ impl<'a> Inbound<'a> {
             Self::CLOSE => Self::Close { client, code: number, reason: payload },
             Self::DRAIN => Self::Drain,
             Self::END => Self::End,
+            Self::RETIRE => Self::Retire { wait: Duration::from_micros(client.0) },
             _ => return None,
         })
     }
@@ -450,6 +463,7 @@ mod tests {
             Inbound::Message { client, text: true, payload: b"hi" },
             Inbound::Message { client, text: false, payload: b"" },
             Inbound::Close { client, code: 4000, reason: b"bye" },
+            Inbound::Retire { wait: Duration::from_micros(1_500_001) },
         ] {
             let (head, payload) = record.encode();
             let inline = [&head, payload].concat();

@@ -5,7 +5,7 @@
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `to_app` and `settle` (inwards), `deliver`, `press`,
 //! `gather`, `flush` and `backlog` (outwards), `direct` (there and back without a ring), `farewell`
-//! (ends of connections and of the worker), `timers`, `silence`, `allowance` and `held` (limits of
+//! (ends of connections and of the worker), `changes` and `retire` (apps that come and go), `timers`, `silence`, `allowance` and `held` (limits of
 //! time, pace and memory), `loans` (what is sent on without a copy), `trim` (memory after a burst),
 //! `counters`.
 //!
@@ -16,6 +16,7 @@ pub mod addresses;
 pub mod allowance;
 pub mod app_set;
 pub mod backlog;
+pub mod changes;
 pub mod counters;
 mod deliver;
 mod direct;
@@ -30,6 +31,7 @@ pub mod peer;
 pub mod press;
 mod read;
 mod request;
+pub mod retire;
 mod settle;
 mod silence;
 pub mod slots;
@@ -52,6 +54,7 @@ use ringsocket_ring::Consumer;
 use self::addresses::Addresses;
 use self::allowance::Rates;
 use self::app_set::AppSet;
+use self::changes::Changes;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
@@ -59,6 +62,7 @@ use self::loans::Lent;
 use self::net::{Net, Ready, Token};
 use self::peer::Peer;
 use self::press::{Compression, Press};
+use self::retire::Retiree;
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::{ToApp, ToApps};
@@ -72,8 +76,6 @@ const DEADLINES_PER_TURN: usize = 16 * 1024;
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
-    /// What is served.
-    pub site: Site,
     /// Limits and times.
     pub policy: Policy,
     /// Set once, when the server is to stop.
@@ -163,6 +165,9 @@ pub struct Worker<N: Net> {
     net: N,
     now: Millis,
     shared: Arc<Shared>,
+    /// What is served.
+    site: Arc<Site>,
+    changes: Changes,
     waker: Arc<Waker>,
     peers: Slots<Peer<N::Socket>>,
     /// One way to each app, and one back, by number of the app.
@@ -174,6 +179,9 @@ pub struct Worker<N: Net> {
     delivered: AppSet,
     /// Slots of the clients of each app that its sends to all go to.
     members: Vec<Vec<u32>>,
+    /// How many connections each app has here, those included of which it has yet to hear.
+    clients: Vec<u32>,
+    retirees: Vec<Retiree>,
     /// Which apps have yet to be told of the current step of stopping.
     unasked: Vec<bool>,
     /// Which apps have yet to answer `Drain`.
@@ -211,6 +219,7 @@ impl<N: Net> Worker<N> {
         index: u8,
         net: N,
         shared: Arc<Shared>,
+        site: Arc<Site>,
         waker: Arc<Waker>,
         to_apps: Vec<ToApp>,
         from_apps: Vec<Consumer>,
@@ -223,12 +232,16 @@ impl<N: Net> Worker<N> {
             peers: Slots::new(policy.max_connections),
             receive_buffer: vec![0; policy.receive_buffer].into(),
             net,
+            site,
+            changes: Changes::default(),
             waker,
             to_apps: to_apps.into(),
             from_apps,
             mail: AppSet::default(),
             delivered: AppSet::default(),
             members: vec![Vec::new(); app_c],
+            clients: vec![0; app_c],
+            retirees: Vec::new(),
             unasked: vec![false; app_c],
             undrained: vec![false; app_c],
             gather: Gather::default(),
@@ -259,8 +272,15 @@ impl<N: Net> Worker<N> {
     /// # Errors
     /// Those of [`Net::wait`].
     pub fn run(mut self) -> io::Result<()> {
-        while self.turn()? == Turn::GoOn {}
-        Ok(())
+        let result = loop {
+            match self.turn() {
+                Ok(Turn::GoOn) => {}
+                Ok(Turn::Over) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.let_go();
+        result
     }
 
     /// Waits until something happens, and deals with it.
@@ -274,6 +294,9 @@ impl<N: Net> Worker<N> {
         self.inflater.made = 0;
         self.pressed = 0;
 
+        if self.has_changes() {
+            self.take_changes();
+        }
         self.trim_when_idle();
         self.resume_congested();
         self.take_events();
@@ -285,6 +308,7 @@ impl<N: Net> Worker<N> {
         self.stop_by_steps();
         self.flush_gathered(Lent::default());
         self.release_rings();
+        self.retire_by_steps();
         self.stop_by_steps();
         self.publish_all();
         Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
@@ -346,7 +370,7 @@ impl<N: Net> Worker<N> {
             let to_app = &mut self.to_apps[app];
             room |= to_app.has_room() || to_app.is_left();
         }
-        stop || records || room
+        stop || records || room || self.has_changes()
     }
 
     fn time_to_next_deadline(&self) -> Option<Duration> {
@@ -357,7 +381,14 @@ impl<N: Net> Worker<N> {
             Life::Serving | Life::Over => None,
         };
         let mut next = Millis::NEVER;
-        for at in &[self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop] {
+        for at in &[
+            self.timers.next(),
+            self.accept_again,
+            self.dismissal,
+            self.trim_at,
+            self.next_retirement(),
+            stop,
+        ] {
             next = next.min(at.unwrap_or(Millis::NEVER));
         }
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.

@@ -95,6 +95,7 @@ impl<N: Net> Worker<N> {
                 }
                 peer.app = app;
                 peer.stage = Stage::Announced;
+                self.clients[usize::from(app)] += 1;
                 let opening = &self.opening[..];
                 let record = Inbound::Open { client, endpoint, opening };
                 match self.to_apps[usize::from(app)].push(record) {
