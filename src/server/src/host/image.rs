@@ -141,7 +141,7 @@ impl Image {
     /// # Errors
     /// Those of memfd_create(2) and write(2).
     pub fn copy(&self, name: &str) -> Result<OwnedFd, ImageError> {
-        self.try_copy(name).map_err(|error| ImageError::Copy(error.into()))
+        self.try_copy(name).map_err(ImageError::Copy)
     }
 
     fn try_copy(&self, name: &str) -> Result<OwnedFd, io::Error> {
