@@ -131,3 +131,6 @@ impl<N: Net> Worker<N> {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;
