@@ -45,7 +45,7 @@ class DropIn:
 
     async def step_bad_app(self):
         """what is no app changes nothing; systemctl reload fails and says why"""
-        self.container.write(f"{APPS}/bad.so", "no library")
+        self.container.write(f"{APPS}/bad.so", "no library\n" * 100)
         self.wait("the status names it", lambda: "bad not loaded" in self.status_text())
         done = self.run(f"systemctl reload {SERVICE}; echo status $?")
         assert "status 1" in done, done
