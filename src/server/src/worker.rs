@@ -381,15 +381,11 @@ impl<N: Net> Worker<N> {
             Life::Serving | Life::Over => None,
         };
         let mut next = Millis::NEVER;
-        for at in &[
-            self.timers.next(),
-            self.accept_again,
-            self.dismissal,
-            self.trim_at,
-            self.next_retirement(),
-            stop,
-        ] {
+        for at in &[self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop] {
             next = next.min(at.unwrap_or(Millis::NEVER));
+        }
+        if !self.retirees.is_empty() {
+            next = next.min(self.next_retirement().unwrap_or(Millis::NEVER));
         }
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
         let wait = || Duration::from_millis((next.0 + 1).saturating_sub(self.now.0));

@@ -74,6 +74,7 @@ impl<N: Net> Worker<N> {
     }
 
     /// When the clients of one of them are to be closed.
+    #[cold]
     pub(super) fn next_retirement(&self) -> Option<Millis> {
         let waiting = self.retirees.iter().filter(|retiree| !retiree.are_closed);
         waiting.map(|retiree| retiree.until).min()
