@@ -278,7 +278,7 @@ unsafe extern "C" fn drain<A: App>(
 ) -> c_int {
     // SAFETY: the server calls this with its own `rs` and the state of `init`.
     unsafe {
-        guard(rs, "drain", |cx| {
+        guard::<A>(rs, "drain", |cx| {
             app::<A>(state).drain(cx, Duration::from_micros(microseconds));
             Ok(())
         })
