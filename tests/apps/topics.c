@@ -72,7 +72,7 @@ static rs_cb_ret read_cb(rs_t *rs, char *text, size_t size)
         answer(rs, "what?");
     } else if (strcmp(text, "sub") == 0) {
         answer(rs, rs_subscribe_cur(rs, topic + 1) == RS_OK
-                       ? "ok" : "a limit of the server's configuration is reached");
+                       ? "ok" : "a limit has been reached");
     } else if (strcmp(text, "unsub") == 0) {
         rs_unsubscribe_cur(rs, topic + 1);
         answer(rs, "ok");

@@ -15,6 +15,7 @@ mod cpp_apps;
 mod deflate;
 mod direct;
 mod documentation;
+mod dropin;
 mod echo;
 mod faults;
 mod handles;

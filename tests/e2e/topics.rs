@@ -165,7 +165,7 @@ fn a_client_that_is_gone_is_subscribed_to_nothing() {
 
 #[test]
 fn topics_are_limited_per_client_and_per_app() {
-    let full = "a limit of the server's configuration is reached";
+    let full = "a limit has been reached";
     for language in ["Rust", "C"] {
         let keys = r#""max_topics_per_client": 2, "max_topics_per_app": 3,"#;
         let daemon = start(language, "any", 2, keys);

@@ -20,13 +20,14 @@ from pathlib import Path
 
 from clients import Prober, client, close_code, exchange_node, exchange_python, handshake
 from container import Container, make_root
+from dropin import DropIn
 
 SERVICE, SOCKET, TLS = "ringsocket.service", "ringsocket.socket", "ringsocket-tls.socket"
 STARTS = 20
 MAX_EXPOSURE = 1.5
 
 
-class Scenario:
+class Scenario(DropIn):
     """The steps, in their order: methods whose names start with `step_`."""
 
     def __init__(self, container: Container, options):
@@ -66,8 +67,10 @@ class Scenario:
         """apt install starts and enables nothing, and makes the user"""
         self.before = self.files()
         self.run("apt-get install --yes /debs/ringsocket_*.deb")
-        for unit in (SERVICE, SOCKET, TLS):
+        for unit in (SERVICE, SOCKET, TLS, "ringsocket-apps.path"):
             self.expect(unit, "inactive")
+            if unit.endswith(".path"):
+                continue  # it comes with the service
             enabled = self.run(f"systemctl is-enabled {unit}", check=False).strip()
             assert enabled == "disabled", f"{unit} is {enabled}"
         assert "/nologin" in self.run("getent passwd ringsock")
@@ -170,9 +173,11 @@ class Scenario:
         return own
 
     async def step_chat(self):
-        """an app dropped into the folder is served after a restart: two clients chat"""
+        """an app dropped into the folder is served without a restart: two clients chat"""
+        before = self.show(SERVICE, "MainPID")
         self.run("install -m 644 /app/libchat.so /usr/lib/ringsocket/apps/chat.so")
-        self.run(f"systemctl restart {SERVICE}")
+        self.wait("chat is served", lambda: self.answer("/chat") == 426)
+        assert self.show(SERVICE, "MainPID") == before
 
         async def told(ws):
             return json.loads(await asyncio.wait_for(ws.recv(), 5))
@@ -210,6 +215,9 @@ class Scenario:
         self.container.write("/usr/lib/ringsocket/apps/echo-c.so", app)
         self.run(f"systemctl restart {SERVICE}")
         await exchange_python(self.url("echo-c"))
+
+    step_replace, step_bad_app = DropIn.step_replace, DropIn.step_bad_app
+    step_package = DropIn.step_package
 
     async def step_crash(self):
         """after SIGSEGV systemd brings the daemon back, and the port never refused a connection"""

@@ -99,8 +99,8 @@ pub(crate) fn build(
     });
     site.routes.push(Route { app: 0, endpoint_id: 1, decides: false, pages: None });
     site.entrances.push(Entrance { default_port: 80, pages: None, proxy_protocol: false });
+    let site = Arc::new(site);
     let shared = Arc::new(Shared {
-        site,
         policy: policy(scenario),
         stopping: false.into(),
         counters: (0..worker_c).map(|_| Counters::default()).collect(),
@@ -133,7 +133,8 @@ pub(crate) fn build(
         let net = SimNet { worker: index, network, waker: own };
         let (to_apps, from_apps) = (vec![to_app], vec![consumer]);
         let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
-        let worker = Worker::new(index as u8, net, shared, own, to_apps, from_apps);
+        let worker =
+            Worker::new(index as u8, net, shared, Arc::clone(&site), own, to_apps, from_apps);
         workers.push(WorkerSide { worker: Some(worker), waker, is_asleep: false, until: None });
     }
     let outlets = Outlets::new(outlets, budget, app_waker);

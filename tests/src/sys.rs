@@ -87,6 +87,8 @@ pub enum Signal {
     Term,
     /// Asks for the counters in the log.
     Usr1,
+    /// Asks for a reload.
+    Hup,
     /// Suspends the process.
     Stop,
     /// Lets a suspended process go on.
@@ -98,6 +100,7 @@ pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let number = match signal {
         Signal::Term => libc::SIGTERM,
         Signal::Usr1 => libc::SIGUSR1,
+        Signal::Hup => libc::SIGHUP,
         Signal::Stop => libc::SIGSTOP,
         Signal::Continue => libc::SIGCONT,
     };

@@ -289,8 +289,9 @@ struct rs_conf {
  * server never writes to it and expects that nobody does. A callback that is
  * NULL is not called.
  *
- * All functions of struct rs_host may be called from init, open, read, close, timer
- * and upgrade, and only log from quit, where their comments do not say otherwise. */
+ * All functions of struct rs_host may be called from init, open, read, close, timer,
+ * upgrade and drain, and only log from quit, where their comments do not say
+ * otherwise. */
 struct rs_app {
     uint32_t abi_version;   /* RS_ABI_VERSION */
     uint32_t struct_size;   /* sizeof(struct rs_app) */
@@ -350,6 +351,13 @@ struct rs_app {
      * let in. */
     int (*upgrade)(rs_t *rs, void *state, rs_client_id client,
                    const struct rs_upgrade *upgrade);
+
+    /* The app is replaced or removed while the server runs: no client comes any
+     * more, and those there are may stay for so many microseconds (drain_wait of
+     * the configuration; 0 if they may not). Those who are still there then are
+     * closed with 1012. Called at most once; when the last client has gone, quit
+     * follows. An app may take leave here, or close its clients by itself. */
+    int (*drain)(rs_t *rs, void *state, uint64_t microseconds);
 };
 
 /* -------------------------------------------------------------------------- *

@@ -31,6 +31,7 @@
  *     void close(Context &, Client)
  *     void close(Context &, Client, const Close &)
  *     void timer(Context &)
+ *     void drain(Context &, std::chrono::microseconds)   replaced or removed: see struct rs_app
  *     ~App()                               last of all
  *
  *     static constexpr std::array<std::string_view, n> subprotocols

@@ -193,6 +193,9 @@ pub struct Handle {
     _opaque: [u8; 0],
 }
 
+/// `drain` of an [`App`].
+pub type DrainFn =
+    unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, microseconds: u64) -> c_int;
 /// `quit` of an [`App`].
 pub type QuitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void);
 
@@ -230,6 +233,9 @@ pub struct App {
     pub flags: u64,
     /// A client asks for an upgrade, and the app decides; `None`: all are let in.
     pub upgrade: Option<UpgradeFn>,
+    /// The app is replaced or removed while the server runs: no client comes any more, and those
+    /// there are may stay for so many microseconds. Called at most once.
+    pub drain: Option<DrainFn>,
 }
 
 /// In [`App::flags`]: the callbacks may be called on any thread, one at a time.

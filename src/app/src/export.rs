@@ -9,6 +9,7 @@ use std::error::Error;
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::size_of;
+use std::time::Duration;
 
 /// Exports a type that implements [`App`](crate::App) as this library's app. Write it once, at the
 /// top level of the library: `ringsocket_app::export!(Echo);`
@@ -78,6 +79,7 @@ pub const fn vtable<A: App>() -> abi::App {
         // An `App` is `Send`, and what it sends as text is a `str`.
         flags: abi::APP_UTF8_SENT | if A::OWN_THREAD { 0 } else { abi::APP_ANY_THREAD },
         upgrade: if A::UPGRADE.is_some() { Some(upgrade::<A>) } else { None },
+        drain: Some(drain::<A>),
     }
 }
 
@@ -283,6 +285,23 @@ unsafe extern "C" fn upgrade<A: App>(
             let (client, Some(hook)) = (client_id(client)?, A::UPGRADE) else { return Ok(()) };
             let decision = hook(app::<A>(state), cx, client, &upgrade_of(upgrade));
             decide(cx, client, decision);
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+///
+/// As the header says of `drain`.
+unsafe extern "C" fn drain<A: App>(
+    rs: *mut abi::Rs,
+    state: *mut c_void,
+    microseconds: u64,
+) -> c_int {
+    // SAFETY: the server calls this with its own `rs` and the state of `init`.
+    unsafe {
+        guard::<A>(rs, "drain", |cx| {
+            app::<A>(state).drain(cx, Duration::from_micros(microseconds));
             Ok(())
         })
     }

@@ -273,4 +273,13 @@ pub trait App: Send + Sized + 'static {
     fn timer(&mut self, cx: &mut Context<'_>) {
         let _ = cx;
     }
+
+    /// The app is replaced or removed while the server runs: no client comes any more, and those there
+    /// are may stay for `wait` (`drain_wait` of the configuration). Those who are still there then
+    /// are closed with 1012. Called at most once; the app is dropped when its last client has gone.
+    ///
+    /// A place to take leave, or to close clients by itself.
+    fn drain(&mut self, cx: &mut Context<'_>, wait: std::time::Duration) {
+        let _ = (cx, wait);
+    }
 }

@@ -272,6 +272,18 @@ impl<A: App> TestHost<A> {
         self.run_posted()
     }
 
+    /// Tells the app that it is to go, and that its clients may stay for so long.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the app has stopped, or fails now.
+    pub fn drain(&mut self, wait: Duration) -> Result<(), Stopped> {
+        let drain = self.app.drain.expect("the SDK exports all callbacks");
+        let microseconds = wait.as_micros() as u64;
+        // SAFETY: a valid context and state.
+        self.call(Callback::Other, |rs, state| unsafe { drain(rs, state, microseconds) })
+    }
+
     /// What a client received since it was last asked. Nothing from a client that is gone.
     pub fn received(&mut self, client: ClientId) -> Vec<Received> {
         let client = self.world_mut().clients.get_mut(&client.get());

@@ -139,7 +139,8 @@ fn assert_structs(out: &mut String) {
             subprotocols,
             subprotocol_c,
             flags,
-            upgrade
+            upgrade,
+            drain
         }
     );
     assert_struct!(
@@ -252,7 +253,7 @@ static int app_open(rs_t *rs, void *state, rs_client_id client)
 
 const struct rs_app ringsocket_app = {
     RS_ABI_VERSION, sizeof(struct rs_app), RS_BUILT_WITH,
-    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD, NULL
+    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD, NULL, NULL
 };
 ";
 

@@ -1,4 +1,5 @@
-//! The command line: `ringsocket [--config FILE] [--apps DIR]` and `ringsocket check [FILE]`.
+//! The command line: `ringsocket [--config FILE] [--apps DIR]`, `ringsocket check [FILE]` and
+//! `ringsocket reload PID`.
 //! Not for: doing what it says (`main`), or reading the file (`config`).
 
 use std::ffi::OsString;
@@ -26,6 +27,11 @@ pub enum Command {
         /// The folder of apps, if not the default.
         apps_dir: Option<PathBuf>,
     },
+    /// Have a running daemon reload, and say what came of it.
+    Reload {
+        /// Its process id.
+        pid: u32,
+    },
 }
 
 /// Reads the command line, the program's name included.
@@ -44,6 +50,7 @@ where
             let (source, apps_dir) = line.files.and(after)?.split();
             Ok(Command::Check { source, apps_dir })
         }
+        Some(What::Reload { pid }) => Ok(Command::Reload { pid }),
         None => {
             let (source, apps_dir) = line.files.split();
             Ok(Command::Run { source, apps_dir })
@@ -71,6 +78,12 @@ struct Line {
 enum What {
     /// Say what is wrong with a configuration, or what it serves; exits with 0 or 78
     Check(Files),
+    /// Have the daemon load apps that are new and let go of those that are not there any more; for
+    /// ExecReload= of its service. Exits with 1 and says why if something went wrong
+    Reload {
+        /// The daemon's process id
+        pid: u32,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -150,6 +163,13 @@ mod tests {
         assert_eq!(line("ringsocket check --config /a"), check(named("/a"), None));
         assert_eq!(line("ringsocket --apps /b check /a"), check(named("/a"), Some("/b")));
         assert_eq!(line("ringsocket --config /a check"), check(named("/a"), None));
+    }
+
+    #[test]
+    fn reload_takes_a_process_id() {
+        assert_eq!(line("ringsocket reload 4711"), Ok(Command::Reload { pid: 4711 }));
+        assert_eq!(line("ringsocket reload"), Err(ErrorKind::MissingRequiredArgument));
+        assert_eq!(line("ringsocket reload x"), Err(ErrorKind::ValueValidation));
     }
 
     #[test]

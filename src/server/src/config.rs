@@ -200,6 +200,11 @@ pub struct Waits {
     pub stop: Duration,
     /// For a peer with bytes waiting to take any of them.
     pub write_stall: Duration,
+    /// For the clients of an app that a reload replaces or removes, before they are closed; zero:
+    /// they are at once.
+    pub drain: Duration,
+    /// For the `init` of an app that a reload loads.
+    pub init: Duration,
     /// For a silent peer, before it is sent a ping; `None`: it never is.
     pub ping: Option<Duration>,
     /// For a peer that was sent a ping to send anything at all.

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use ringsocket::cli::{self, Command};
+use ringsocket::systemd::outcome;
 use ringsocket::{config, server};
 
 fn main() -> ExitCode {
@@ -19,6 +20,13 @@ fn main() -> ExitCode {
             print!("{text}");
             ExitCode::from(status)
         }
+        Ok(Command::Reload { pid }) => match outcome::ask(pid) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(lines) => {
+                lines.iter().for_each(|line| eprintln!("{line}"));
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => error.exit(),
     }
 }

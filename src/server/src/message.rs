@@ -12,7 +12,7 @@
 //! | 2..4   | close code, or endpoint of an open   | close code, or status of a refusal        |
 //! |        | or upgrade                           |                                           |
 //! | 4..8   | -                                    | number of clients listed after the head   |
-//! | 8..16  | client id                            | number of a topic                         |
+//! | 8..16  | client id, or µs of a `Retire`       | number of a topic                         |
 //! | 16..   | payload, unless it crosses by pointer| client ids of 8 bytes, then the payload,  |
 //! |        |                                      | unless it crosses by pointer              |
 //!
@@ -23,6 +23,7 @@ mod scope;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 pub use self::opening::Opening;
 pub use self::scope::Scope;
@@ -156,7 +157,13 @@ pub enum Inbound<'a> {
     },
     /// The server is stopping: finish what came before this, then answer [`Outbound::Drained`].
     Drain,
-    /// The worker is gone; nothing follows.
+    /// The app is to go: its clients of this worker may stay for so long (whole microseconds), and
+    /// no other comes.
+    Retire {
+        /// How long.
+        wait: Duration,
+    },
+    /// The worker is gone, or has let go of the app; nothing follows.
     End,
 }
 
@@ -170,6 +177,7 @@ impl<'a> Inbound<'a> {
     const UPGRADE: u8 = 7;
     const ENTERED: u8 = 8;
     const WITHDRAWN: u8 = 9;
+    const RETIRE: u8 = 10;
 
     /// The head of the record, and the payload that belongs after it.
     pub fn encode(&self) -> ([u8; HEAD], &'a [u8]) {
@@ -185,6 +193,10 @@ impl<'a> Inbound<'a> {
             Self::Withdrawn { client } => (Self::WITHDRAWN, 0, client.0, &[]),
             Self::Drain => (Self::DRAIN, 0, 0, &[]),
             Self::End => (Self::END, 0, 0, &[]),
+            Self::Retire { wait } => {
+                let microseconds = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+                (Self::RETIRE, 0, microseconds, &[])
+            }
         };
         let mut head = [0; HEAD];
         head[0] = kind;
@@ -208,6 +220,7 @@ impl<'a> Inbound<'a> {
             Self::WITHDRAWN => Self::Withdrawn { client },
             Self::DRAIN => Self::Drain,
             Self::END => Self::End,
+            Self::RETIRE => Self::Retire { wait: Duration::from_micros(client.0) },
             _ => return None,
         })
     }

@@ -5,7 +5,12 @@
 //! apps end when all workers have, and whatever has not ended at the deadline ends with the
 //! process.
 
+mod loading;
+mod look;
 mod plumbing;
+mod reload;
+mod roster;
+mod supervised;
 mod supervisor;
 
 use std::fmt;
@@ -17,8 +22,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use self::plumbing::Plumbing;
-use self::supervisor::Supervisor;
+use self::plumbing::{Door, Plumbing};
+use self::roster::Standing;
+use self::supervisor::{Kit, Supervisor};
 use crate::config::{self, Config, EX_CONFIG, Source, Surroundings};
 use crate::host::api::AppFault;
 use crate::log;
@@ -84,7 +90,8 @@ pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
         log::warning!("{warning}");
     }
     log_panics();
-    let have_all_ended = serve(&config, adopted.listeners, &signals)?;
+    let kit = |config, doors| Kit { source: source.clone(), around, config, doors };
+    let have_all_ended = serve(config, adopted.listeners, &signals, kit)?;
     drop(logger);
     if !have_all_ended {
         // An app is in the middle of something: destructors must not run under its feet.
@@ -95,30 +102,36 @@ pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
 
 /// Serves the sockets. False if threads had to be left behind in the end.
 fn serve(
-    config: &Config,
+    config: Config,
     listeners: Vec<sockets::Listener>,
     signals: &Signals,
+    kit: impl FnOnce(Config, Vec<Door>) -> Kit,
 ) -> Result<bool, Fatal> {
-    let plumbing = Plumbing::lay(config, listeners)?;
+    let plumbing = Plumbing::lay(&config, listeners)?;
+    let stop_wait = config.waits.stop;
     heap::set_bounds();
     let (ready, inits) = mpsc::channel();
-    let mut supervisor = Supervisor::new(Arc::clone(&plumbing.shared));
+    let kit = kit(config, plumbing.doors);
+    let mut supervisor = Supervisor::new(plumbing.shared, kit, plumbing.troubles);
     let app_c = plumbing.apps.len();
-    for app in plumbing.apps {
+    for (library, app) in plumbing.apps {
+        let (name, ready) = (Arc::clone(&app.name), ready.clone());
+        // Nobody listens if the start was given up.
+        let tell = move |result| drop(ready.send((name, result)));
         supervisor
-            .start_app(app, ready.clone())
+            .start_app(library, app, Standing::Serving, tell)
             .map_err(|error| system("start a thread", &error))?;
     }
     drop(ready);
     if await_inits(app_c, &inits, signals) == Some(Signal::Stop) {
         drop(plumbing.workers); // the apps are alone then, and end
-        return Ok(supervisor.stop(signals, config.waits.stop));
+        return Ok(supervisor.stop(signals, stop_wait));
     }
     for worker in plumbing.workers {
         supervisor.start_worker(worker).map_err(|error| system("start a thread", &error))?;
     }
     supervisor.watch(signals)?;
-    Ok(supervisor.stop(signals, config.waits.stop))
+    Ok(supervisor.stop(signals, stop_wait))
 }
 
 /// Waits until each app's `init` has returned, or until the process is to stop.

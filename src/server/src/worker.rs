@@ -5,9 +5,9 @@
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle`
 //! (inwards), `deliver`, `topics`, `press`, `gather`, `flush` and `backlog` (outwards), `direct` (there
-//! and back without a ring), `farewell` (ends of connections and of the worker), `timers`, `silence`,
-//! `allowance` and `held` (limits of time, pace and memory), `loans` (what is sent on without a copy),
-//! `trim` (memory after a burst), `counters`.
+//! and back without a ring), `farewell` (ends of connections and of the worker), `changes` and `retire`
+//! (apps that come and go), `timers`, `silence`, `allowance` and `held` (limits of time, pace and
+//! memory), `loans` (what is sent on without a copy), `trim` (memory after a burst), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -16,6 +16,7 @@ pub mod addresses;
 pub mod allowance;
 pub mod app_set;
 pub mod backlog;
+pub mod changes;
 pub mod counters;
 mod deliver;
 mod direct;
@@ -30,6 +31,7 @@ pub mod peer;
 pub mod press;
 mod read;
 mod request;
+pub mod retire;
 mod settle;
 mod silence;
 pub mod slots;
@@ -54,6 +56,7 @@ use ringsocket_ring::Consumer;
 use self::addresses::Addresses;
 use self::allowance::Rates;
 use self::app_set::AppSet;
+use self::changes::Changes;
 pub use self::counters::Counters;
 use self::counters::{count, uncount};
 use self::gather::Gather;
@@ -61,6 +64,7 @@ use self::loans::Lent;
 use self::net::{Net, Ready, Token};
 use self::peer::Peer;
 use self::press::{Compression, Press};
+use self::retire::Retiree;
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::{ToApp, ToApps};
@@ -75,8 +79,6 @@ const DEADLINES_PER_TURN: usize = 16 * 1024;
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
-    /// What is served.
-    pub site: Site,
     /// Limits and times.
     pub policy: Policy,
     /// Set once, when the server is to stop.
@@ -166,6 +168,9 @@ pub struct Worker<N: Net> {
     net: N,
     now: Millis,
     shared: Arc<Shared>,
+    /// What is served.
+    site: Arc<Site>,
+    changes: Changes,
     waker: Arc<Waker>,
     peers: Slots<Peer<N::Socket>>,
     /// One way to each app, and one back, by number of the app.
@@ -179,6 +184,9 @@ pub struct Worker<N: Net> {
     members: Vec<Vec<u32>>,
     /// What the clients of each app are subscribed to.
     topics: Vec<Topics>,
+    /// How many connections each app has here, those included of which it has yet to hear.
+    clients: Vec<u32>,
+    retirees: Vec<Retiree>,
     /// Which apps have yet to be told of the current step of stopping.
     unasked: Vec<bool>,
     /// Which apps have yet to answer `Drain`.
@@ -216,6 +224,7 @@ impl<N: Net> Worker<N> {
         index: u8,
         net: N,
         shared: Arc<Shared>,
+        site: Arc<Site>,
         waker: Arc<Waker>,
         to_apps: Vec<ToApp>,
         from_apps: Vec<Consumer>,
@@ -228,6 +237,8 @@ impl<N: Net> Worker<N> {
             peers: Slots::new(policy.max_connections),
             receive_buffer: vec![0; policy.receive_buffer].into(),
             net,
+            site,
+            changes: Changes::default(),
             waker,
             to_apps: to_apps.into(),
             from_apps,
@@ -235,6 +246,8 @@ impl<N: Net> Worker<N> {
             delivered: AppSet::default(),
             members: vec![Vec::new(); app_c],
             topics: (0..app_c).map(|_| Topics::default()).collect(),
+            clients: vec![0; app_c],
+            retirees: Vec::new(),
             unasked: vec![false; app_c],
             undrained: vec![false; app_c],
             gather: Gather::default(),
@@ -265,8 +278,15 @@ impl<N: Net> Worker<N> {
     /// # Errors
     /// Those of [`Net::wait`].
     pub fn run(mut self) -> io::Result<()> {
-        while self.turn()? == Turn::GoOn {}
-        Ok(())
+        let result = loop {
+            match self.turn() {
+                Ok(Turn::GoOn) => {}
+                Ok(Turn::Over) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.let_go();
+        result
     }
 
     /// Waits until something happens, and deals with it.
@@ -280,6 +300,9 @@ impl<N: Net> Worker<N> {
         self.inflater.made = 0;
         self.pressed = 0;
 
+        if self.has_changes() {
+            self.take_changes();
+        }
         self.trim_when_idle();
         self.resume_congested();
         self.take_events();
@@ -291,6 +314,7 @@ impl<N: Net> Worker<N> {
         self.stop_by_steps();
         self.flush_gathered(Lent::default());
         self.release_rings();
+        self.retire_by_steps();
         self.stop_by_steps();
         self.publish_all();
         Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
@@ -352,7 +376,7 @@ impl<N: Net> Worker<N> {
             let to_app = &mut self.to_apps[app];
             room |= to_app.has_room() || to_app.is_left();
         }
-        stop || records || room
+        stop || records || room || self.has_changes()
     }
 
     fn time_to_next_deadline(&self) -> Option<Duration> {
@@ -365,6 +389,9 @@ impl<N: Net> Worker<N> {
         let mut next = Millis::NEVER;
         for at in &[self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop] {
             next = next.min(at.unwrap_or(Millis::NEVER));
+        }
+        if !self.retirees.is_empty() {
+            next = next.min(self.next_retirement().unwrap_or(Millis::NEVER));
         }
         // A millisecond more, since the clock's are rounded down: no turn is taken for nothing.
         let wait = || Duration::from_millis((next.0 + 1).saturating_sub(self.now.0));

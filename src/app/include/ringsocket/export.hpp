@@ -12,6 +12,7 @@
 #include "context.hpp"
 #include "request.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <type_traits>
@@ -41,6 +42,8 @@ template <class App> concept Closes = requires(App &app, Context &cx) { app.clos
 template <class App> concept ClosesWithReason =
     requires(App &app, Context &cx, const Close &close) { app.close(cx, Client(), close); };
 template <class App> concept HasTimer = requires(App &app, Context &cx) { app.timer(cx); };
+template <class App> concept Drains =
+    requires(App &app, Context &cx) { app.drain(cx, std::chrono::microseconds()); };
 
 /* Whether a class has a member of that name, of whatever form: then the name in a class that also
  * inherits a decoy is ambiguous. Of a final class it cannot be known. */
@@ -55,6 +58,7 @@ RINGSOCKET_NAMES_(open)
 RINGSOCKET_NAMES_(read)
 RINGSOCKET_NAMES_(close)
 RINGSOCKET_NAMES_(timer)
+RINGSOCKET_NAMES_(drain)
 #undef RINGSOCKET_NAMES_
 
 /* -------------------------------------------------------------------------- *
@@ -174,6 +178,13 @@ template <class App> int timer(rs_t *rs, void *state) noexcept
     return guard(rs, "timer", 0, [&](Context &cx) { static_cast<App *>(state)->timer(cx); });
 }
 
+template <class App> int drain(rs_t *rs, void *state, std::uint64_t microseconds) noexcept
+{
+    return guard(rs, "drain", 0, [&](Context &cx) {
+        static_cast<App *>(state)->drain(cx, std::chrono::microseconds(microseconds));
+    });
+}
+
 template <class App> void quit(rs_t *rs, void *state) noexcept
 {
     guard(rs, "the destructor", 0, [&](Context &) { delete static_cast<App *>(state); });
@@ -262,6 +273,9 @@ template <class App> consteval void check()
                   "Close &), or is private");
     static_assert(HasTimer<App> || !Names_timer<App>,
                   "the app's timer does not take (Context &), or is private");
+    static_assert(Drains<App> || !Names_drain<App>,
+                  "the app's drain does not take (Context &, std::chrono::microseconds), or is "
+                  "private");
 }
 
 template <class App> consteval struct rs_app table()
@@ -288,6 +302,9 @@ template <class App> consteval struct rs_app table()
     table.quit = quit<App>;
     table.subprotocols = Subprotocols<App>::list;
     table.subprotocol_c = Subprotocols<App>::count;
+    if constexpr (Drains<App>) {
+        table.drain = drain<App>;
+    }
     table.flags = runs_anywhere<App>() ? RS_APP_ANY_THREAD : 0;
     return table;
 }

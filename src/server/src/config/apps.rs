@@ -89,7 +89,7 @@ fn from_folder(findings: &mut Findings<'_>, around: &Surroundings) -> Vec<App> {
     }
     if found.apps.is_empty() {
         let what = format!("no app (*.so) in {dir}: every request will be answered with 404");
-        findings.warn(&path, what, "copy one there and restart the service");
+        findings.warn(&path, what, "copy one there and reload the service");
     }
     let app = |(name, path): (String, PathBuf)| {
         let endpoints = vec![default_endpoint(&name)];

@@ -301,6 +301,8 @@ fn waits(raw: &raw::Root, findings: &mut Findings<'_>) -> Waits {
         shutdown_wait_ws: seconds(raw.shutdown_wait_ws, keys::SHUTDOWN_WAIT_WS, 30),
         stop: seconds(raw.stop_wait, keys::STOP_WAIT, 20),
         write_stall: seconds(raw.write_stall_wait, keys::WRITE_STALL_WAIT, 30),
+        drain: seconds(raw.drain_wait, keys::DRAIN_WAIT, 60),
+        init: seconds(raw.init_wait, keys::INIT_WAIT, 10),
         ping: (!ping.is_zero()).then_some(ping),
         pong: seconds(raw.pong_wait, keys::PONG_WAIT, 20),
     };

@@ -33,6 +33,9 @@ pub(super) const SHUTDOWN_WAIT_WS: Number = number("shutdown_wait_ws", 1, DAY, "
 pub(super) const HTTP_HEAD_WAIT: Number = number("http_head_wait", 1, DAY, "seconds");
 pub(super) const UPGRADE_WAIT: Number = number("upgrade_wait", 1, DAY, "seconds");
 pub(super) const STOP_WAIT: Number = number("stop_wait", 1, DAY, "seconds");
+/// 0: none is left.
+pub(super) const DRAIN_WAIT: Number = number("drain_wait", 0, DAY, "seconds");
+pub(super) const INIT_WAIT: Number = number("init_wait", 1, DAY, "seconds");
 pub(super) const WRITE_STALL_WAIT: Number = number("write_stall_wait", 1, DAY, "seconds");
 pub(super) const FD_ALLOC_C: Number = number("fd_alloc_c", 1, 16 * MIB, "connections");
 pub(super) const MAX_WS_MSG_SIZE: Number = number("max_ws_msg_size", 1, GIB, "bytes");
@@ -81,7 +84,7 @@ pub(super) const DEFLATE_SERVER_WINDOW_BITS: Number =
 pub(super) const DEFLATE_CLIENT_WINDOW_BITS: Number =
     number("deflate_client_window_bits", 9, 15, "");
 
-const NUMBERS: [Number; 37] = [
+const NUMBERS: [Number; 39] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
@@ -91,6 +94,8 @@ const NUMBERS: [Number; 37] = [
     UPGRADE_WAIT,
     STOP_WAIT,
     WRITE_STALL_WAIT,
+    DRAIN_WAIT,
+    INIT_WAIT,
     FD_ALLOC_C,
     MAX_WS_MSG_SIZE,
     MAX_WS_FRAME_CHAIN_SIZE,

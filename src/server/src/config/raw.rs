@@ -21,6 +21,8 @@ pub(super) struct Root {
     pub(super) upgrade_wait: Option<u64>,
     pub(super) stop_wait: Option<u64>,
     pub(super) write_stall_wait: Option<u64>,
+    pub(super) drain_wait: Option<u64>,
+    pub(super) init_wait: Option<u64>,
     pub(super) fd_alloc_c: Option<u64>,
     pub(super) max_ws_msg_size: Option<u64>,
     pub(super) max_ws_frame_chain_size: Option<u64>,

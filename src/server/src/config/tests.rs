@@ -91,6 +91,8 @@ fn built_in_defaults_serve_the_folder() {
         shutdown_wait_ws: seconds(30),
         stop: seconds(20),
         write_stall: seconds(30),
+        drain: seconds(60),
+        init: seconds(10),
         ping: Some(seconds(30)),
         pong: seconds(20),
     };

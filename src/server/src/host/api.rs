@@ -7,6 +7,7 @@ mod upgrade;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::slice;
+use std::time::Duration;
 
 use ringsocket_app::abi;
 
@@ -193,6 +194,14 @@ impl Instance {
     pub fn posted(&mut self, call: Call) -> Result<(), AppFault> {
         // SAFETY: as in `init`, and by `&mut self` no other callback runs.
         verdict(unsafe { call.make(self.rs.cast(), self.state) }, "post")
+    }
+
+    /// Calls `drain`: the app is to go, and its clients may stay for so long.
+    pub fn drain(&mut self, wait: Duration) -> Result<(), AppFault> {
+        let Some(drain) = self.callbacks.get().drain else { return Ok(()) };
+        let microseconds = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        // SAFETY: as in `init`.
+        verdict(unsafe { drain(self.rs.cast(), self.state, microseconds) }, "drain")
     }
 
     /// Calls `quit`, the last call of all, after the values of clients have been given back.

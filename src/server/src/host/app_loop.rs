@@ -50,8 +50,7 @@ pub struct AppLoop {
     instance: Instance,
     inbound: Vec<Consumer>,
     name: Arc<str>,
-    /// Which workers have said that they end.
-    ended: Vec<bool>,
+    news: News,
     /// Most records that the next batch takes; adapts to how long the callbacks take.
     batch: usize,
     /// How long the callbacks take.
@@ -81,14 +80,14 @@ impl AppLoop {
     /// Joins an app with its inbound rings, one from each worker, by the worker's number.
     pub fn new(mut instance: Instance, inbound: Vec<Consumer>, threads: Threads) -> Self {
         let name = instance.context().facts.name.clone();
-        let ended = vec![false; inbound.len()];
         let calls = instance.context().posted.collect();
+        let news = News::new(inbound.len());
         let threads = if instance.runs_on_any_thread() { threads } else { Threads::Own };
         Self {
             instance,
             inbound,
             name,
-            ended,
+            news,
             batch: 16,
             pace: Pace::new(threads),
             is_handed_back: false,
@@ -129,7 +128,7 @@ impl AppLoop {
         let is_gone = |(ring, ended): (&mut Consumer, &bool)| {
             *ended || ring.is_abandoned() && !ring.refresh()
         };
-        self.inbound.iter_mut().zip(&self.ended).all(is_gone)
+        self.inbound.iter_mut().zip(&self.news.ended).all(is_gone)
     }
 
     /// Looks at the inbound rings from outside.
@@ -191,10 +190,10 @@ impl AppLoop {
                 self.is_handed_back = true;
                 return false;
             }
-            let (inbound, ended) = (&mut self.inbound, &mut self.ended);
+            let (inbound, news) = (&mut self.inbound, &mut self.news);
             let (batch, pace) = (&mut self.batch, &mut self.pace);
             let took = self.instance.stand_in(worker, sink, |instance| {
-                Batch { instance, inbound, ended, size: batch, pace }.take(worker)
+                Batch { instance, inbound, news, size: batch, pace }.take(worker)
             });
             self.fault = took.err();
             self.pace.begin_session();
@@ -258,10 +257,9 @@ impl AppLoop {
         }
         let mut is_busy = false;
         for worker in 0..self.inbound.len() {
-            let (instance, inbound, ended) =
-                (&mut self.instance, &mut self.inbound, &mut self.ended);
+            let (instance, inbound, news) = (&mut self.instance, &mut self.inbound, &mut self.news);
             let (size, pace) = (&mut self.batch, &mut self.pace);
-            is_busy |= Batch { instance, inbound, ended, size, pace }.take(worker)?;
+            is_busy |= Batch { instance, inbound, news, size, pace }.take(worker)?;
         }
         is_busy |= self.run_posted()?;
         let timer = self.run_timer()?;
@@ -311,11 +309,33 @@ impl AppLoop {
     }
 }
 
+/// What workers have said of themselves.
+#[derive(Debug)]
+struct News {
+    /// Which of them have said that they end, or that they have let go of the app.
+    ended: Vec<bool>,
+    /// Which of them have said that the app is to go.
+    retired: Vec<bool>,
+}
+
+impl News {
+    fn new(worker_c: usize) -> Self {
+        Self { ended: vec![false; worker_c], retired: vec![false; worker_c] }
+    }
+
+    /// Notes that the app is to go, by a worker's word. True once all have said so: from then on no
+    /// client comes any more, and what the app sends to all reaches the last ones too.
+    fn note_retirement(&mut self, worker: usize) -> bool {
+        self.retired[worker] = true;
+        !self.retired.contains(&false)
+    }
+}
+
 /// What it takes to hand over a batch of records.
 struct Batch<'a> {
     instance: &'a mut Instance,
     inbound: &'a mut [Consumer],
-    ended: &'a mut [bool],
+    news: &'a mut News,
     /// Most records.
     size: &'a mut usize,
     pace: &'a mut Pace,
@@ -324,7 +344,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Hands one batch of records from one worker to the callbacks. False if there was none.
     fn take(self, worker: usize) -> Result<bool, AppFault> {
-        let Self { instance, inbound, ended, size, pace } = self;
+        let Self { instance, inbound, news, size, pace } = self;
         if !inbound[worker].refresh() {
             return Ok(false);
         }
@@ -340,7 +360,7 @@ impl Batch<'_> {
             let Some((_, record)) = inbound[worker].next() else { break };
             count += 1;
             if let Some(record) = Inbound::decode(record.inline, record.block) {
-                result = hand_over(instance, ended, worker, record);
+                result = hand_over(instance, news, worker, record);
             }
         }
         let context = instance.context();
@@ -362,7 +382,7 @@ impl Batch<'_> {
 #[inline]
 fn hand_over(
     instance: &mut Instance,
-    ended: &mut [bool],
+    news: &mut News,
     worker: usize,
     record: Inbound<'_>,
 ) -> Result<(), AppFault> {
@@ -401,8 +421,12 @@ fn hand_over(
             instance.context().outlets.tell(worker, &Outbound::drained_head(), &[], &[]);
             Ok(())
         }
+        Inbound::Retire { wait } => match news.note_retirement(worker) {
+            true => instance.drain(wait),
+            false => Ok(()),
+        },
         Inbound::End => {
-            ended[worker] = true;
+            news.ended[worker] = true;
             Ok(())
         }
     }

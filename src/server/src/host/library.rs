@@ -6,10 +6,13 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::path::Path;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use ringsocket_app::abi;
+
+use super::image::{Image, ImageError};
 
 /// The callbacks of a loaded app, valid for the life of the process.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +21,10 @@ pub struct Callbacks(&'static abi::App);
 /// Why a file cannot be used as an app.
 #[derive(Debug)]
 pub enum LoadError {
+    /// Its file cannot be read, or not copied.
+    Image(ImageError),
     /// dlopen(3) refused it; its words say why.
-    Open(libloading::Error),
+    Open(String),
     /// It does not export the symbol that makes it an app.
     NoSymbol,
     /// It was built for another version of the interface.
@@ -38,7 +43,8 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open(error) => write!(f, "{error}"),
+            Self::Image(error) => write!(f, "{error}"),
+            Self::Open(why) => f.write_str(why),
             Self::NoSymbol => write!(
                 f,
                 "it exports no symbol `{}`: it is not a RingSocket app (in Rust, \
@@ -67,17 +73,23 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl Callbacks {
-    /// Loads the library and checks its version. Its constructors run here; it is never unloaded,
-    /// since a Rust library must not be (its threads and thread-locals may outlive any use of it).
+    /// Loads a private copy of the library and checks its version. Its constructors run here; it is
+    /// never unloaded, since a Rust library must not be (its threads and thread-locals may outlive
+    /// any use of it). Loaded twice, it is there twice, each with variables of its own.
     ///
     /// # Errors
     /// If the file is not an app, or not one for this version of the interface.
-    pub fn load(path: &Path) -> Result<Self, LoadError> {
+    pub fn load(image: &Image, name: &str) -> Result<Self, LoadError> {
+        let copy = image.copy(&format!("{name}.so")).map_err(LoadError::Image)?;
+        let path = unique_path(copy.as_raw_fd());
         // SAFETY: loading runs the library's constructors, which can do anything. Whoever may put a
         // file into the apps folder, or name it in the configuration, is trusted with that: it is
         // root, by the permissions of both.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-        let library = library.map_err(LoadError::Open)?;
+        let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
+        let library = library.map_err(|error| {
+            let why = error.to_string();
+            LoadError::Open(why.strip_prefix(&format!("{path}: ")).unwrap_or(&why).to_owned())
+        })?;
         // SAFETY: the symbol is not called, and of the data at its address nothing is believed but
         // the two numbers at its start, before those have been checked.
         let symbol = unsafe { library.get::<*const abi::App>(abi::SYMBOL.as_bytes()) };
@@ -185,6 +197,17 @@ impl Callbacks {
     }
 }
 
+/// A path to a descriptor that no library has been loaded by before: dlopen(3) takes two that are
+/// spelled alike for the same library, and descriptors are used again. The kernel makes nothing of
+/// the slashes and dots that spell a number here.
+fn unique_path(fd: RawFd) -> String {
+    static LOADED: AtomicU32 = AtomicU32::new(0);
+    let number = LOADED.fetch_add(1, Ordering::Relaxed);
+    let bits = (0..u32::BITS - number.leading_zeros()).map(|bit| number >> bit & 1 == 1);
+    let spelled: String = bits.map(|is_one| if is_one { "./" } else { "/" }).collect();
+    format!("/proc/self/fd/{spelled}{fd}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::ptr::null;
@@ -208,6 +231,7 @@ mod tests {
                 subprotocol_c,
                 flags: 0,
                 upgrade: None,
+                drain: None,
             };
             let names = Callbacks::linked(Box::leak(Box::new(table))).subprotocols();
             names.map_err(|error| error.to_string())

@@ -18,6 +18,7 @@ fn inbound_records_come_back_as_they_went() {
         Inbound::Message { client, text: true, payload: b"hi" },
         Inbound::Message { client, text: false, payload: b"" },
         Inbound::Close { client, code: 4000, reason: b"bye" },
+        Inbound::Retire { wait: Duration::from_micros(1_500_001) },
         Inbound::Upgrade { client, endpoint: 7, opening: b"xyz" },
         Inbound::Entered { client },
         Inbound::Withdrawn { client },

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade;
-use ringsocket_ring::{Consumer, ring};
+use ringsocket_ring::{Consumer, Producer, ring};
 
+use super::loading::Library;
 use super::{Fatal, system};
 use crate::config::{self, Config, EX_CONFIG};
 use crate::deputy::Deputy;
 use crate::host::api::Instance;
 use crate::host::app_loop::AppLoop;
 use crate::host::context::{Context, Facts};
-use crate::host::library::Callbacks;
 use crate::host::outlets::{Outlet, Outlets};
 use crate::host::pace::Threads;
 use crate::host::post::{Post, Substitute};
@@ -33,6 +33,7 @@ use crate::worker::allowance::Rates;
 use crate::worker::app_set::AppSet;
 use crate::worker::net::{Kernel, Listening};
 use crate::worker::press::Compression;
+use crate::worker::retire::Vacancy;
 use crate::worker::to_app::ToApp;
 use crate::worker::{Counters, Policy, Shared, Worker};
 use crate::www::Pages;
@@ -40,8 +41,11 @@ use crate::www::Pages;
 /// All that is needed to start the threads.
 pub(super) struct Plumbing {
     pub(super) shared: Arc<Shared>,
-    pub(super) apps: Vec<PlumbedApp>,
+    pub(super) apps: Vec<(Library, PlumbedApp)>,
     pub(super) workers: Vec<PlumbedWorker>,
+    pub(super) doors: Vec<Door>,
+    /// The apps that could not be loaded, and why.
+    pub(super) troubles: Vec<(String, String)>,
 }
 
 /// An app, ready to be run on a thread.
@@ -57,22 +61,25 @@ pub(super) struct PlumbedWorker {
     pub(super) waker: Arc<Waker>,
 }
 
-/// An app whose library is loaded.
-struct LoadedApp<'a> {
-    config: &'a config::App,
-    callbacks: Callbacks,
-    subprotocols: Vec<String>,
-    waker: Arc<Waker>,
+/// A listening socket, as far as it matters for what is served.
+pub(super) struct Door {
+    port: Option<u16>,
+    is_tls: bool,
 }
+
+/// A worker's way to an app, and the way back.
+pub(super) type Ways = (ToApp, Consumer);
 
 impl Plumbing {
     /// Loads the apps and lays all pipes.
     pub(super) fn lay(config: &Config, listeners: Vec<Listener>) -> Result<Self, Fatal> {
-        let loaded = load_apps(config)?;
-        let site = build_site(config, &loaded, &listeners)?;
+        let (libraries, troubles) = load_apps(config)?;
+        let door = |listener: &Listener| Door { port: listener.port, is_tls: listener.is_tls };
+        let doors: Vec<_> = listeners.iter().map(door).collect();
+        let served = libraries.iter().enumerate();
+        let site = Arc::new(build_site(config, served, &doors)?);
         let worker_c = config.worker_c;
         let shared = Arc::new(Shared {
-            site,
             policy: policy(config),
             stopping: false.into(),
             counters: (0..worker_c).map(|_| Counters::default()).collect(),
@@ -86,7 +93,16 @@ impl Plumbing {
             .map(|_| Ok(Arc::new(Waker::eventfd(EventFd::new()?))))
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(|error| system("make an eventfd", &error))?;
-        let (ends, apps) = lay_rings(config, loaded, &wakers)?;
+        let mut ends: Vec<(Vec<_>, Vec<_>)> = wakers.iter().map(|_| Default::default()).collect();
+        let mut apps = Vec::new();
+        for (number, library) in libraries.into_iter().enumerate() {
+            let (app, ways) = lay_app(config, number, &library, &wakers)?;
+            for ((to_app, from_app), (to_apps, from_apps)) in ways.into_iter().zip(&mut ends) {
+                to_apps.push(to_app);
+                from_apps.push(from_app);
+            }
+            apps.push((library, app));
+        }
         let sockets = share_out(listeners, worker_c);
         let mut workers = Vec::new();
         let start = clock::monotonic();
@@ -97,36 +113,24 @@ impl Plumbing {
             let net = Kernel::new(event_c, &waker, sockets, start)
                 .map_err(|error| system("set up epoll", &error))?;
             let (to_apps, from_apps) = ends;
-            let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
-            let worker = Worker::new(index as u8, net, shared, own, to_apps, from_apps);
+            let (shared, site, own) = (Arc::clone(&shared), Arc::clone(&site), Arc::clone(&waker));
+            let worker = Worker::new(index as u8, net, shared, site, own, to_apps, from_apps);
             workers.push(PlumbedWorker { worker, waker });
         }
-        Ok(Self { shared, apps, workers })
+        Ok(Self { shared, apps, workers, doors, troubles })
     }
 }
 
+/// The apps that are loaded, and names and reasons of those that cannot be.
+type Loaded = (Vec<Library>, Vec<(String, String)>);
+
 /// Loads every app that can be loaded; says why the others cannot.
-fn load_apps(config: &Config) -> Result<Vec<LoadedApp<'_>>, Fatal> {
-    let mut loaded = Vec::new();
+fn load_apps(config: &Config) -> Result<Loaded, Fatal> {
+    let (mut loaded, mut troubles) = (Vec::new(), Vec::new());
     for app in &config.apps {
-        let library = Callbacks::load(&app.path);
-        match library.and_then(|callbacks| Ok((callbacks, callbacks.subprotocols()?))) {
-            Ok((callbacks, subprotocols)) => {
-                let (path, built_with) = (app.path.display(), callbacks.built_with());
-                log::info!(app: app.name, "loaded {path} (built with {built_with})");
-                if app.threads == Threads::Any && !callbacks.run_on_any_thread() {
-                    log::info!(
-                        app: app.name,
-                        "`threads` is \"any\", but the app allows no thread but its own"
-                    );
-                }
-                let waker = Arc::new(Waker::futex());
-                loaded.push(LoadedApp { config: app, callbacks, subprotocols, waker });
-            }
-            Err(error) => {
-                let path = app.path.display();
-                log::error!(app: app.name, "app not loaded: {path}: {error}");
-            }
+        match Library::load(app) {
+            Ok(library) => loaded.push(library),
+            Err(error) => troubles.push((app.name.clone(), error.to_string())),
         }
     }
     if loaded.is_empty() && !config.apps.is_empty() {
@@ -134,9 +138,9 @@ fn load_apps(config: &Config) -> Result<Vec<LoadedApp<'_>>, Fatal> {
         return Err(Fatal::new(EX_CONFIG, text));
     }
     if loaded.is_empty() {
-        log::warning!("there are no apps: put their .so files into the apps folder and restart");
+        log::warning!("there are no apps: put their .so files into the apps folder and reload");
     }
-    Ok(loaded)
+    Ok((loaded, troubles))
 }
 
 fn policy(config: &Config) -> Policy {
@@ -179,20 +183,21 @@ fn compression(deflate: config::Deflate) -> Compression {
     }
 }
 
-fn build_site(
+/// What is served by these apps, each with its number.
+pub(super) fn build_site<'a>(
     config: &Config,
-    loaded: &[LoadedApp<'_>],
-    listeners: &[Listener],
+    served: impl ExactSizeIterator<Item = (usize, &'a Library)>,
+    doors: &[Door],
 ) -> Result<Site, Fatal> {
     let folders = load_folders(config)?;
     let pages_of = |root: &Option<PathBuf>| folders.get(root.as_deref()?).cloned();
     let mut site = Site {
         health_path: config.health_path.clone(),
-        lacks_app: loaded.len() < config.apps.len(),
+        lacks_app: served.len() < config.apps.len(),
         proxies: Proxies::new(&config.trusted_proxies, config.forwarded_header),
         ..Site::default()
     };
-    for (number, app) in loaded.iter().enumerate() {
+    for (number, app) in served {
         for endpoint in &app.config.endpoints {
             let authority = endpoint.url.authority.as_ref();
             site.endpoints.push(upgrade::Endpoint {
@@ -210,10 +215,10 @@ fn build_site(
             });
         }
     }
-    for listener in listeners {
-        let port = config.ports.iter().find(|port| Some(port.port_number) == listener.port);
+    for door in doors {
+        let port = config.ports.iter().find(|port| Some(port.port_number) == door.port);
         site.entrances.push(Entrance {
-            default_port: if listener.is_tls { 443 } else { 80 },
+            default_port: if door.is_tls { 443 } else { 80 },
             pages: port.and_then(|port| pages_of(&port.www_root)),
             proxy_protocol: port.is_some_and(|port| port.proxy_protocol),
         });
@@ -236,58 +241,62 @@ fn load_folders(config: &Config) -> Result<Folders<'_>, Fatal> {
     Ok(folders)
 }
 
-/// A worker's ends of its rings.
-type WorkerEnds = (Vec<ToApp>, Vec<Consumer>);
-
-/// Two rings for each pair of worker and app.
-fn lay_rings(
+/// Two rings between an app of this number and each worker. The worker's ends are in the order of
+/// the workers.
+pub(super) fn lay_app(
     config: &Config,
-    loaded: Vec<LoadedApp<'_>>,
-    wakers: &[Arc<Waker>],
-) -> Result<(Vec<WorkerEnds>, Vec<PlumbedApp>), Fatal> {
+    number: usize,
+    library: &Library,
+    workers: &[Arc<Waker>],
+) -> Result<(PlumbedApp, Vec<Ways>), Fatal> {
     let limits = &config.limits;
-    let make = |size| ring(size).map_err(|error| system("map memory for a ring", &error));
-    let mut ends: Vec<WorkerEnds> = wakers.iter().map(|_| Default::default()).collect();
-    let mut apps = Vec::new();
-    for (number, loaded) in loaded.into_iter().enumerate() {
-        let LoadedApp { config: app, callbacks, waker, .. } = loaded;
-        let (mut producers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
-        for (worker, (_, from_apps)) in wakers.iter().zip(&mut ends) {
-            let (producer, consumer) = make(limits.inbound_ring_buf_size)?;
-            producers.push(producer);
-            inbound.push(consumer);
-            let (producer, consumer) = make(limits.outbound_ring_buf_size)?;
-            outlets.push(Outlet::new(producer, Arc::clone(worker), AppSet::bit(number)));
-            from_apps.push(consumer);
-        }
-        let probes = inbound.iter().map(Consumer::probe).collect();
-        let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
-        for (worker, (producer, (to_apps, _))) in producers.into_iter().zip(&mut ends).enumerate() {
-            let deputy = || Box::new(Substitute::new(Arc::clone(&post), worker)) as Box<dyn Deputy>;
-            let is_lent = callbacks.run_on_any_thread() && app.threads != Threads::Own;
-            let deputy = is_lent.then(deputy);
-            let budget = limits.inbound_block_budget;
-            to_apps.push(ToApp::new(producer, budget, Arc::clone(&waker), deputy));
-        }
-        let outlets = Outlets::new(outlets, limits.outbound_block_budget, waker);
-        let name: Arc<str> = app.name.as_str().into();
-        let facts = Facts {
-            name: Arc::clone(&name),
-            max_message: limits.max_ws_msg_size,
-            max_kept: limits.outbound_block_budget,
-            topics: TopicLimits {
-                per_client: limits.max_topics_per_client,
-                per_app: limits.max_topics_per_app,
-            },
-        };
-        let instance = Instance::new(
-            callbacks,
-            Context::new(facts, outlets, Arc::clone(post.posted()), clock::monotonic),
-        );
-        let app = Box::new(AppLoop::new(instance, inbound, app.threads));
-        apps.push(PlumbedApp { name, app, post });
+    let Library { config: app, callbacks, .. } = library;
+    let waker = Arc::new(Waker::futex());
+    let (mut producers, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
+    for worker in workers {
+        let (producer, consumer) = make_ring(limits.inbound_ring_buf_size)?;
+        inbound.push(consumer);
+        let (outward, from_app) = make_ring(limits.outbound_ring_buf_size)?;
+        outlets.push(Outlet::new(outward, Arc::clone(worker), AppSet::bit(number)));
+        producers.push((producer, from_app));
     }
-    Ok((ends, apps))
+    let probes = inbound.iter().map(Consumer::probe).collect();
+    let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
+    let is_lent = callbacks.run_on_any_thread() && app.threads != Threads::Own;
+    let ways = producers.into_iter().enumerate().map(|(worker, (producer, from_app))| {
+        let deputy = || Box::new(Substitute::new(Arc::clone(&post), worker)) as Box<dyn Deputy>;
+        let budget = limits.inbound_block_budget;
+        let to_app = ToApp::new(producer, budget, Arc::clone(&waker), is_lent.then(deputy));
+        (to_app, from_app)
+    });
+    let ways = ways.collect();
+    let outlets = Outlets::new(outlets, limits.outbound_block_budget, waker);
+    let name: Arc<str> = app.name.as_str().into();
+    let facts = Facts {
+        name: Arc::clone(&name),
+        max_message: limits.max_ws_msg_size,
+        max_kept: limits.outbound_block_budget,
+        topics: TopicLimits {
+            per_client: limits.max_topics_per_client,
+            per_app: limits.max_topics_per_app,
+        },
+    };
+    let context = Context::new(facts, outlets, Arc::clone(post.posted()), clock::monotonic);
+    let instance = Instance::new(*callbacks, context);
+    let app = Box::new(AppLoop::new(instance, inbound, app.threads));
+    Ok((PlumbedApp { name, app, post }, ways))
+}
+
+/// What takes the place of an app that goes, at a worker.
+pub(super) fn lay_vacancy() -> Result<Vacancy, Fatal> {
+    // The smallest ring is a page, of which some machines have large ones.
+    let size = rustix::param::page_size().max(4096);
+    let ((producer, _), (_, consumer)) = (make_ring(size)?, make_ring(size)?);
+    Ok(Vacancy { producer, consumer })
+}
+
+fn make_ring(size: usize) -> Result<(Producer, Consumer), Fatal> {
+    ring(size).map_err(|error| system("map memory for a ring", &error))
 }
 
 /// Gives every worker a socket of each address, and every socket a worker, whatever the numbers:

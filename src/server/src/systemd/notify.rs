@@ -27,6 +27,15 @@ pub fn status(text: &str) -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Status(&one_line(text))])
 }
 
+/// A reload began; [`ready`] ends it.
+///
+/// # Errors
+/// If the datagram cannot be sent.
+pub fn reloading(text: &str) -> io::Result<()> {
+    let now = NotifyState::monotonic_usec_now()?;
+    sd_notify::notify(&[NotifyState::Reloading, now, NotifyState::Status(&one_line(text))])
+}
+
 /// The stop began.
 ///
 /// # Errors

@@ -184,11 +184,16 @@ impl<N: Net> Worker<N> {
     fn fail_app(&mut self, app: usize) {
         self.to_apps[app].fail();
         self.undrained[app] = false;
+        self.close_all_of(app, CloseCode::INTERNAL_ERROR, "the app has failed");
+    }
+
+    /// Starts the closing handshake with all clients of an app.
+    pub(super) fn close_all_of(&mut self, app: usize, code: CloseCode, reason: &str) {
         self.refuse_undecided(Some(app));
         for slot in self.peers.in_use() {
             let Some(peer) = self.peers.get_mut(slot) else { continue };
             if peer.has_app() && usize::from(peer.app) == app {
-                self.close(slot, CloseCode::INTERNAL_ERROR, "the app has failed");
+                self.close(slot, code, reason);
             }
         }
     }

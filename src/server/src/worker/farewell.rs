@@ -121,6 +121,9 @@ impl<N: Net> Worker<N> {
         if peer.socket.is_none() && !peer.is_in_debt() {
             if let Some(peer) = self.peers.remove(slot) {
                 self.held -= peer.held as usize;
+                if peer.flags.counted {
+                    self.clients[usize::from(peer.app)] -= 1;
+                }
             }
         }
     }

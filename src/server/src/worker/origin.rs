@@ -15,16 +15,16 @@ use super::read::Step;
 use super::{Shared, Worker, count};
 use crate::log::{self, Level};
 use crate::message::PeerAddress;
+use crate::site::Site;
 
 impl<N: Net> Worker<N> {
     /// Takes a connection that was just accepted, unless it comes from the wrong place, or its
     /// address has too many.
     pub(super) fn receive_connection(&mut self, accepted: Accepted<N::Socket>) {
         let Accepted { address, entrance, .. } = accepted;
-        let shared = &self.shared;
-        let entrance = shared.site.entrances.get(usize::from(entrance));
+        let entrance = self.site.entrances.get(usize::from(entrance));
         let connection = if entrance.is_some_and(|entrance| entrance.proxy_protocol) {
-            if !shared.site.proxies.trust(address) {
+            if !self.site.proxies.trust(address) {
                 count(&self.counters().unproxied);
                 log::limited!(
                     Level::Warning,
@@ -40,7 +40,7 @@ impl<N: Net> Worker<N> {
             Connection::new(self.now)
         };
         let mut peer = Peer::new(accepted, connection);
-        match enlist(&self.shared, address, self.now) {
+        match enlist(&self.shared, &self.site, address, self.now) {
             Ok(ticket) => {
                 peer.ticket = ticket;
                 self.admit(peer);
@@ -91,11 +91,12 @@ impl<N: Net> Worker<N> {
 /// a unix socket, nor for this machine itself, nor for a trusted proxy, which stands for many.
 pub(super) fn enlist(
     shared: &Shared,
+    site: &Site,
     address: PeerAddress,
     now: Millis,
 ) -> Result<Option<Ticket>, TooMany> {
     match address.ip() {
-        Some(ip) if !ip.is_loopback() && !shared.site.proxies.trust(address) => {
+        Some(ip) if !ip.is_loopback() && !site.proxies.trust(address) => {
             shared.addresses.admit(ip, now)
         }
         _ => Ok(None),

@@ -88,6 +88,8 @@ pub struct Flags {
     pub parted: bool,
     /// We have shut down our side.
     pub finished: bool,
+    /// Its app has been told of it, or is about to be, and is not let go of before it is gone.
+    pub counted: bool,
 }
 
 /// What a connection has under way.

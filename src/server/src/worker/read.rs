@@ -351,7 +351,7 @@ impl<N: Net> Worker<N> {
             Event::Proxied(source) => {
                 drop(event);
                 peer.address = source.map_or(peer.address, PeerAddress::inet);
-                match origin::enlist(&self.shared, peer.address, self.now) {
+                match origin::enlist(&self.shared, &self.site, peer.address, self.now) {
                     Ok(ticket) => {
                         peer.ticket = ticket;
                         Step::Next
@@ -360,11 +360,11 @@ impl<N: Net> Worker<N> {
                 }
             }
             Event::Request(request) => {
-                let address = self.shared.site.proxies.client(&request, peer.address);
+                let address = self.site.proxies.client(&request, peer.address);
                 // Not the first address that is known of it: that was a trusted proxy's.
                 if address != peer.address {
                     peer.address = address;
-                    match origin::enlist(&self.shared, address, self.now) {
+                    match origin::enlist(&self.shared, &self.site, address, self.now) {
                         Ok(ticket) => peer.ticket = ticket,
                         Err(too_many) => {
                             let head_only = request.method() == "HEAD";
@@ -374,7 +374,7 @@ impl<N: Net> Worker<N> {
                     }
                 }
                 let mut desk = Desk {
-                    site: &self.shared.site,
+                    site: &self.site,
                     things: Things {
                         is_stopping: self.life != Life::Serving,
                         has_failed: |app| self.to_apps[usize::from(app)].has_failed(),

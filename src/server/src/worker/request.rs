@@ -105,6 +105,8 @@ impl<N: Net> Worker<N> {
         match reply {
             Reply::Accept { app, endpoint, deflate } => {
                 peer.app = app;
+                self.clients[usize::from(app)] += 1;
+                peer.flags.counted = true;
                 admit(peer, deflate, &self.shared, self.index, self.now);
                 let opening = &self.opening[..];
                 let record = Inbound::Open { client, endpoint, opening };
@@ -117,6 +119,8 @@ impl<N: Net> Worker<N> {
             }
             Reply::Ask { app, endpoint, handshake } => {
                 peer.app = app;
+                self.clients[usize::from(app)] += 1;
+                peer.flags.counted = true;
                 Step::Asked(self.ask(slot, endpoint, handshake))
             }
             Reply::Page(page) => {

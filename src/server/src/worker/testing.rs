@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ringsocket_proto::{Limits, Millis, upgrade};
@@ -133,25 +134,28 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-/// What one worker shares with itself: a site with one app, at `/`.
-pub(super) fn one_app(policy: Policy) -> Shared {
+/// A site with one app, at `/`.
+pub(super) fn one_app() -> Arc<Site> {
     let endpoint = upgrade::Endpoint {
         path: "/".to_owned(),
         authority: None,
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     };
-    let site = Site {
+    Arc::new(Site {
         endpoints: vec![endpoint],
         routes: vec![Route { app: 0, endpoint_id: 0, decides: false, pages: None }],
         entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
         ..Site::default()
-    };
-    Shared {
-        site,
+    })
+}
+
+/// What one worker shares with itself.
+pub(super) fn alone(policy: Policy) -> Arc<Shared> {
+    Arc::new(Shared {
         policy,
         stopping: false.into(),
         counters: vec![Counters::default()],
         addresses: Addresses::new(50, None, None),
-    }
+    })
 }

@@ -97,6 +97,15 @@ impl ToApps {
         self.ways.iter_mut()
     }
 
+    /// Gives this number, the next or one that is in use, to another app.
+    pub(super) fn put(&mut self, app: usize, to_app: ToApp) {
+        if app == self.ways.len() {
+            self.ways.push(to_app);
+        } else {
+            self[app] = to_app;
+        }
+    }
+
     /// Whether none is to be looked at in this turn.
     #[inline]
     pub fn are_at_rest(&self) -> bool {
@@ -166,6 +175,11 @@ impl ToApp {
             read_c: 0,
             since: None,
         }
+    }
+
+    /// How the app is woken.
+    pub(super) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
     }
 
     /// Whether peers of this app have to wait.

@@ -22,7 +22,7 @@ fn the_folder_of_apps_may_be_empty_but_not_missing_or_ambiguous() {
         loaded.warnings.to_string(),
         format!(
             "c.json:1:1: warning: no app (*.so) in {shown}: every request will be answered with \
-             404\n1 | {{}}\n  | ^\n  copy one there and restart the service\n"
+             404\n1 | {{}}\n  | ^\n  copy one there and reload the service\n"
         )
     );
     dir.file("echo.so", b"");

@@ -16,7 +16,7 @@ use crate::message::{Inbound, Outbound, PeerAddress};
 use crate::waker::Waker;
 use crate::worker::Policy;
 use crate::worker::net::Accepted;
-use crate::worker::testing::{Queue, Socket, one_app, policy};
+use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
 use crate::worker::to_app::ToApp;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
@@ -94,8 +94,8 @@ impl Bench {
             from_apps.push(from_app);
             ends.push((inbound, outbound));
         }
-        let shared = Arc::new(one_app(policy));
-        let worker = Worker::new(0, Queue::default(), shared, waker(), to_apps, from_apps);
+        let (shared, site) = (alone(policy), one_app());
+        let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, from_apps);
         let (inbound, outbound) = ends.remove(0);
         Self { worker, inbound, outbound, _others: ends }
     }

@@ -23,8 +23,8 @@ fn worker(connections: u64, handshakes: u64) -> Worker<Queue> {
     let entrance = |proxy_protocol| Entrance { default_port: 80, pages: None, proxy_protocol };
     let entrances = vec![entrance(false), entrance(true)];
     let (connections, rate) = (NonZeroU64::new(connections), NonZeroU64::new(handshakes));
+    let site = Site { proxies, entrances, ..Site::default() };
     let shared = Shared {
-        site: Site { proxies, entrances, ..Site::default() },
         policy: policy(),
         stopping: false.into(),
         counters: vec![Counters::default()],
@@ -32,7 +32,7 @@ fn worker(connections: u64, handshakes: u64) -> Worker<Queue> {
     };
     let net = Queue { now: Millis(1), ..Queue::default() };
     let waker = Arc::new(Waker::simulated(|| {}));
-    Worker::new(0, net, Arc::new(shared), waker, Vec::new(), Vec::new())
+    Worker::new(0, net, Arc::new(shared), Arc::new(site), waker, Vec::new(), Vec::new())
 }
 
 /// Connects from an address (`None`: a unix socket).

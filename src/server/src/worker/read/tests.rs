@@ -16,7 +16,7 @@ use crate::worker::Policy;
 use crate::worker::deliver::News;
 use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
-use crate::worker::testing::{Queue, Socket, one_app, policy};
+use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
 
 const MIB: usize = 1 << 20;
 
@@ -54,8 +54,8 @@ fn with_ends() -> (Worker<Queue>, Consumer) {
     let (to_app, inbound) = ring(64 * 1024).expect("a ring");
     let (_, from_app) = ring(64 * 1024).expect("a ring");
     let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker(), None)];
-    let shared = Arc::new(one_app(policy));
-    let worker = Worker::new(0, Queue::default(), shared, waker(), to_apps, vec![from_app]);
+    let (shared, site) = (alone(policy), one_app());
+    let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, vec![from_app]);
     (worker, inbound)
 }
 

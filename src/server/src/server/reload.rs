@@ -1,0 +1,374 @@
+//! A reload: apps that have come into the folder are started, others are sent home, and the rest go
+//! on as they are.
+//! Not for: reading and loading files (`look`), or what workers do about it (`worker::changes`).
+//!
+//! The main thread takes it step by step between its other duties and waits for nothing: first a
+//! thread looks and loads, then new apps run their `init` on threads of their own. Only then do
+//! workers hear of it, each of all changes at once. Whatever fails leaves things as they were.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::loading::Library;
+use super::look::{Found, Known, Look, SETTLE_WAIT};
+use super::plumbing::{self, Ways};
+use super::roster::Standing;
+use super::supervisor::{Supervisor, tell};
+use crate::config::{Config, Waits};
+use crate::host::api::AppFault;
+use crate::log;
+use crate::site::Site;
+use crate::sys::clock;
+use crate::systemd::{notify, outcome};
+use crate::worker::changes::{Arrival, Change};
+use crate::worker::retire::Departure;
+
+/// Files that were being written to are looked at again after so long, unasked.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Most apps that drain at a time: of more than these, those that have drained longest are closed.
+const DRAINING_MAX: usize = 16;
+
+/// A reload under way.
+pub(super) struct Reload {
+    /// When it was asked for; `None` if nobody has asked.
+    asked: Option<Duration>,
+    /// When what it waits for is waited for no more.
+    until: Instant,
+    stage: Stage,
+}
+
+enum Stage {
+    /// A thread looks what there is.
+    Looking(Receiver<Result<Found, Vec<String>>>),
+    /// New apps run their `init`.
+    Starting(Box<Found>, Vec<Candidate>),
+}
+
+/// An app whose `init` runs.
+struct Candidate {
+    number: usize,
+    ways: Vec<Ways>,
+    init: Receiver<Result<(), AppFault>>,
+}
+
+impl Supervisor {
+    /// Begins to reload, or sees to it that another reload follows the one under way.
+    pub(super) fn begin_reload(&mut self, is_asked: bool) {
+        if self.reload.is_some() {
+            self.is_asked_again |= is_asked;
+            return;
+        }
+        self.look_again = None;
+        let asked = is_asked.then(clock::monotonic);
+        if is_asked {
+            log::notice!("reloading");
+            tell(notify::reloading("Reloading"));
+        }
+        if self.loader.as_ref().is_some_and(|loader| !loader.is_finished()) {
+            let what = "an earlier reload is still busy loading a library: restart the service";
+            return self.fail_reload(asked, vec![what.to_owned()]);
+        }
+        let look = self.look();
+        let (sender, found) = mpsc::channel();
+        let spawned = thread::Builder::new().name("loader".to_owned()).spawn(move || {
+            let _ = sender.send(look.look()); // it was not waited for so long
+        });
+        match spawned {
+            Ok(loader) => {
+                self.loader = Some(loader);
+                let until = Instant::now() + SETTLE_WAIT + self.kit.config.waits.init;
+                self.reload = Some(Reload { asked, until, stage: Stage::Looking(found) });
+            }
+            Err(error) => self.fail_reload(asked, vec![format!("cannot start a thread: {error}")]),
+        }
+    }
+
+    fn look(&self) -> Look {
+        let well = self.roster.residents().filter(|resident| resident.is_well());
+        let known = well.map(|resident| {
+            let Library { config, stamp, print, .. } = &resident.library;
+            let (path, threads) = (config.path.clone(), config.threads);
+            (config.name.clone(), Known { path, stamp: *stamp, print: *print, threads })
+        });
+        let (source, around) = (self.kit.source.clone(), self.kit.around.clone());
+        Look { source, around, known: known.collect() }
+    }
+
+    /// Takes the next step, if it is time for one.
+    pub(super) fn go_on_reloading(&mut self) {
+        if self.look_again.is_some_and(|at| at <= Instant::now()) {
+            self.begin_reload(false);
+        }
+        let Some(Reload { asked, until, stage }) = self.reload.take() else { return };
+        let is_late = Instant::now() >= until;
+        match stage {
+            Stage::Looking(found) => match found.try_recv() {
+                Ok(Ok(found)) => self.start_candidates(asked, found),
+                Ok(Err(lines)) => self.fail_reload(asked, lines),
+                Err(TryRecvError::Empty) if !is_late => {
+                    self.reload = Some(Reload { asked, until, stage: Stage::Looking(found) });
+                }
+                Err(_) => {
+                    let what = "loading has not come to an end (init_wait): restart the service";
+                    self.fail_reload(asked, vec![what.to_owned()]);
+                }
+            },
+            Stage::Starting(found, candidates) => {
+                self.judge(asked, until, is_late, found, candidates);
+            }
+        }
+        if self.reload.is_none() && std::mem::take(&mut self.is_asked_again) {
+            self.begin_reload(true);
+        }
+    }
+
+    /// Starts the threads of new apps.
+    fn start_candidates(&mut self, asked: Option<Duration>, mut found: Found) {
+        let mut candidates = Vec::new();
+        for library in std::mem::take(&mut found.loaded) {
+            let name = library.config.name.clone();
+            match self.start_candidate(library) {
+                Ok(candidate) => candidates.push(candidate),
+                Err(why) => {
+                    log::error!(app: name, "app not started: {why}");
+                    found.troubles.push((name, why));
+                }
+            }
+        }
+        let until = Instant::now() + found.config.waits.init;
+        let stage = Stage::Starting(Box::new(found), candidates);
+        self.reload = Some(Reload { asked, until, stage });
+    }
+
+    fn start_candidate(&mut self, library: Library) -> Result<Candidate, String> {
+        let is_same = |name: &str| name == library.config.name;
+        if self.roster.residents().any(|one| one.is_given_up() && is_same(one.name())) {
+            return Err("its `init` of an earlier reload still runs".to_owned());
+        }
+        let number = self.roster.next();
+        let wakers: Vec<_> = self.workers.iter().map(|one| Arc::clone(&one.waker)).collect();
+        let (app, ways) = plumbing::lay_app(&self.kit.config, number, &library, &wakers)
+            .map_err(|error| error.to_string())?;
+        let (sender, init) = mpsc::channel();
+        let ready = move |result| {
+            let _ = sender.send(result); // it was not waited for so long
+        };
+        self.start_app(library, app, Standing::Starting, ready)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(Candidate { number, ways, init })
+    }
+
+    /// Looks which candidates have made it, and finishes once that is clear of all.
+    fn judge(
+        &mut self,
+        asked: Option<Duration>,
+        until: Instant,
+        is_late: bool,
+        mut found: Box<Found>,
+        candidates: Vec<Candidate>,
+    ) {
+        let mut waiting = Vec::new();
+        for candidate in candidates {
+            let why = match candidate.init.try_recv() {
+                Ok(Ok(())) => {
+                    self.arrivals.push((candidate.number, candidate.ways));
+                    continue;
+                }
+                Err(TryRecvError::Empty) if !is_late => {
+                    waiting.push(candidate);
+                    continue;
+                }
+                Ok(Err(fault)) => fault.to_string(),
+                Err(_) => {
+                    let wait = found.config.waits.init.as_secs();
+                    format!("its `init` has not returned within {wait} s (init_wait)")
+                }
+            };
+            if let Some(name) = self.give_up(candidate.number, candidate.ways) {
+                log::error!(app: name, "app not started: {why}");
+                found.troubles.push((name, why));
+            }
+        }
+        if waiting.is_empty() {
+            self.finish_reload(asked, *found);
+        } else {
+            let stage = Stage::Starting(found, waiting);
+            self.reload = Some(Reload { asked, until, stage });
+        }
+    }
+
+    /// Lets go of an app that workers have not heard of. Its thread ends, if it ever comes to that.
+    fn give_up(&mut self, number: usize, ways: Vec<Ways>) -> Option<String> {
+        drop(ways);
+        let resident = self.roster.get_mut(number)?;
+        resident.standing = Standing::GivenUp;
+        resident.thread.waker.wake();
+        Some(resident.name().to_owned())
+    }
+
+    /// Has workers serve what has been found.
+    fn finish_reload(&mut self, asked: Option<Duration>, found: Found) {
+        let arrivals = std::mem::take(&mut self.arrivals);
+        let mut served: Vec<(usize, usize)> = Vec::new();
+        for (at, app) in found.config.apps.iter().enumerate() {
+            let is_new =
+                |number: &usize| self.roster.get(*number).is_some_and(|one| one.name() == app.name);
+            let new = arrivals.iter().map(|(number, _)| *number).find(is_new);
+            let old = self.roster.serving(&app.name).filter(|_| !found.gone.contains(&app.name));
+            served.extend(new.or(old).map(|number| (number, at)));
+        }
+        log_what_stays(&self.kit.config, &found.config);
+        let config = merge(&self.kit.config, &found.config);
+        for &(number, at) in &served {
+            if let Some(resident) = self.roster.get_mut(number) {
+                resident.library.config.endpoints.clone_from(&config.apps[at].endpoints);
+            }
+        }
+        let libraries = served.iter().filter_map(|&(number, _)| {
+            self.roster.get(number).map(|resident| (number, &resident.library))
+        });
+        let libraries: Vec<_> = libraries.collect();
+        match plumbing::build_site(&config, libraries.into_iter(), &self.kit.doors) {
+            Ok(site) => {
+                let numbers: Vec<_> = served.iter().map(|&(number, _)| number).collect();
+                self.kit.config = config;
+                self.order(arrivals, &numbers, Arc::new(site));
+                self.conclude(asked, found);
+            }
+            Err(error) => {
+                for (number, ways) in arrivals {
+                    self.give_up(number, ways);
+                }
+                self.fail_reload(asked, vec![error.to_string()]);
+            }
+        }
+    }
+
+    /// Tells the workers what changes.
+    fn order(&mut self, arrivals: Vec<(usize, Vec<Ways>)>, served: &[usize], site: Arc<Site>) {
+        let wait = self.kit.config.waits.drain;
+        let leaves = |number: usize| !served.contains(&number);
+        let departing: Vec<_> = self
+            .roster
+            .iter()
+            .filter(|(number, one)| one.is_serving() && leaves(*number))
+            .map(|(number, _)| (number, Arc::new(())))
+            .collect();
+        for (number, presence) in &departing {
+            if let Some(resident) = self.roster.get_mut(*number) {
+                let (since, presence) = (Instant::now(), Arc::clone(presence));
+                resident.standing = Standing::Draining { since, is_hurried: false, presence };
+                log::notice!(app: resident.name(), "app drains: its clients may stay for {wait:?}");
+            }
+        }
+        let hurried = self.hurry_the_oldest();
+        let mut changes: Vec<_> = self.orders.iter().map(|_| Vec::new()).collect();
+        for (number, ways) in arrivals {
+            if let Some(resident) = self.roster.get_mut(number) {
+                resident.standing = Standing::Serving;
+                log::notice!(app: resident.name(), "app is ready");
+            }
+            for ((to_app, from_app), arrivals) in ways.into_iter().zip(&mut changes) {
+                arrivals.push(Arrival { app: number, to_app, from_app });
+            }
+        }
+        for (orders, arrivals) in self.orders.iter().zip(changes) {
+            let departures = departing.iter().filter_map(|(number, presence)| {
+                let vacancy =
+                    plumbing::lay_vacancy().map_err(|error| log::error!("{error}")).ok()?;
+                Some(Departure { app: *number, wait, vacancy, presence: Arc::clone(presence) })
+            });
+            let (departures, hurried) = (departures.collect(), hurried.clone());
+            orders.give(Change { arrivals, site: Arc::clone(&site), departures, hurried });
+        }
+    }
+
+    /// The numbers of those that have drained for so long that newer ones need their place.
+    fn hurry_the_oldest(&mut self) -> Vec<usize> {
+        let mut draining: Vec<_> = self
+            .roster
+            .iter()
+            .filter_map(|(number, one)| match one.standing {
+                Standing::Draining { since, is_hurried: false, .. } => Some((since, number)),
+                _ => None,
+            })
+            .collect();
+        draining.sort();
+        draining.truncate(draining.len().saturating_sub(DRAINING_MAX));
+        let hurried: Vec<_> = draining.into_iter().map(|(_, number)| number).collect();
+        for number in &hurried {
+            if let Some(resident) = self.roster.get_mut(*number) {
+                log::notice!(
+                    app: resident.name(),
+                    "app is to go now: more than {DRAINING_MAX} apps drain"
+                );
+                if let Standing::Draining { is_hurried, .. } = &mut resident.standing {
+                    *is_hurried = true;
+                }
+            }
+        }
+        hurried
+    }
+
+    /// Says what came of the reload.
+    fn conclude(&mut self, asked: Option<Duration>, found: Found) {
+        self.look_again = found.is_unsettled.then(|| Instant::now() + LOOK_AGAIN);
+        self.troubles = found.troubles;
+        let line = |(name, why): &(String, String)| format!("{name}: {why}");
+        self.report(asked, self.troubles.iter().map(line).collect());
+    }
+
+    /// Says why a reload has changed nothing.
+    fn fail_reload(&mut self, asked: Option<Duration>, lines: Vec<String>) {
+        log::error!("the reload has failed, and all goes on as before: {}", lines.join("; "));
+        self.report(asked, lines);
+    }
+
+    fn report(&mut self, asked: Option<Duration>, lines: Vec<String>) {
+        let Some(asked) = asked else { return };
+        let status = self.status();
+        log::notice!("reloaded: {status}");
+        tell(notify::ready(&status));
+        if let Err(error) = outcome::write(asked, &lines) {
+            log::warning!("the outcome of the reload cannot be written down: {error}");
+        }
+    }
+}
+
+/// The configuration with as much of another as a reload takes over.
+fn merge(old: &Config, new: &Config) -> Config {
+    let waits = Waits { drain: new.waits.drain, init: new.waits.init, ..old.waits };
+    Config { apps: new.apps.clone(), waits, ..old.clone() }
+}
+
+/// Names what has been changed in the configuration and is not taken over.
+fn log_what_stays(old: &Config, new: &Config) {
+    let kept = merge(old, new);
+    let mut limits = new.limits;
+    let mut worker_c = new.worker_c;
+    if old.apps.len() != new.apps.len() {
+        // Their defaults depend on how many apps there are.
+        worker_c = old.worker_c;
+        limits.fd_alloc_c = old.limits.fd_alloc_c;
+        limits.max_conn_c_per_addr = old.limits.max_conn_c_per_addr;
+    }
+    let parts = [
+        ("log_level", kept.log_level != new.log_level),
+        ("worker_c", kept.worker_c != worker_c),
+        ("ports", kept.ports != new.ports),
+        ("sizes and numbers", kept.limits != limits),
+        ("waits other than drain_wait and init_wait", kept.waits != new.waits),
+        ("deflate_*", kept.deflate != new.deflate),
+        ("health_path", kept.health_path != new.health_path),
+        ("trusted_proxies", kept.trusted_proxies != new.trusted_proxies),
+        ("forwarded_header", kept.forwarded_header != new.forwarded_header),
+    ];
+    let changed: Vec<_> = parts.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    if !changed.is_empty() {
+        let what = changed.join(", ");
+        log::warning!("changed in the configuration, but only a restart takes it over: {what}");
+    }
+}
