@@ -14,7 +14,7 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 let market = null;               // { symbols, ticks, every, number }
 let rows = [];                   // a row of the list for each symbol
 let shown = 0;                   // the symbol in the large chart
-let isPaused = false;
+let frozen = null;               // while paused, the ticks that are shown in place of the last
 let drawnAt = 0;
 let saidAt = 0;
 let socket = null;
@@ -63,7 +63,8 @@ function receive(message) {
     const { symbols, ticks, first, every_ms: every } = message;
     market = { symbols, ticks, every, size: ticks.length, number: first + ticks.length - 1 };
     attempts = 0;
-    showState('on', 'Live');
+    $('pause').disabled = false;
+    showLive();
     makeRows();
     draw(true);
   } else if (message.type === 'tick' && market) {
@@ -72,6 +73,10 @@ function receive(message) {
     market.number = message.number;
     draw();
   }
+}
+
+function showLive() {
+  showState('on', frozen ? 'Paused' : 'Live');
 }
 
 function showState(state, text) {
@@ -131,11 +136,12 @@ function points(prices, low, high) {
 
 function draw(isUrgent = false) {
   const now = Date.now();
-  if (!isUrgent && (isPaused || document.hidden)) return;
+  if (!isUrgent && (frozen || document.hidden)) return;
   if (!isUrgent && calm.matches && now - drawnAt < CALM_MS) return;
   drawnAt = now;
+  const ticks = frozen ?? market.ticks;
   market.symbols.forEach((symbol, index) => {
-    const prices = market.ticks.map((tick) => tick[index]);
+    const prices = ticks.map((tick) => tick[index]);
     const [from, to] = [prices[0], prices[prices.length - 1]];
     const [low, high] = [Math.min(...prices), Math.max(...prices)];
     const line = points(prices, low, high);
@@ -144,12 +150,12 @@ function draw(isUrgent = false) {
     row.change.textContent = percent(from, to);
     row.label.classList.toggle('down', to < from);
     row.path.setAttribute('d', `M${line}`);
-    if (index === shown) drawLarge({ symbol, from, to, low, high, line });
+    if (index === shown) drawLarge({ symbol, from, to, low, high, line, count: ticks.length });
   });
 }
 
-function drawLarge({ symbol, from, to, low, high, line }) {
-  const seconds = Math.round((market.ticks.length * market.every) / 1000);
+function drawLarge({ symbol, from, to, low, high, line, count }) {
+  const seconds = Math.round((count * market.every) / 1000);
   $('focus').classList.toggle('down', to < from);
   $('name').textContent = symbol;
   $('price').textContent = money(to);
@@ -169,14 +175,15 @@ function drawLarge({ symbol, from, to, low, high, line }) {
 }
 
 $('pause').addEventListener('click', () => {
-  isPaused = !isPaused;
-  $('pause').setAttribute('aria-pressed', String(isPaused));
-  if (market && !isPaused) draw(true);
+  frozen = frozen ? null : market.ticks.slice();
+  $('pause').setAttribute('aria-pressed', String(frozen !== null));
+  if (socket?.readyState === WebSocket.OPEN) showLive();
+  draw(true);
 });
 addEventListener('online', hurry);
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
   hurry();
-  if (market && !isPaused) draw(true);
+  if (market) draw(true);
 });
 connect();
