@@ -19,8 +19,7 @@ mod market;
 mod tests;
 
 use market::Market;
-use ringsocket_app::{App, ClientId, Close, Context, Message};
-use std::error::Error;
+use ringsocket_app::{App, ClientId, Close, Context, InitResult, Message};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ struct Ticker {
 }
 
 impl App for Ticker {
-    fn init(_cx: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+    fn init(_cx: &mut Context<'_>) -> InitResult<Self> {
         // std's hasher is seeded anew for each; that is chance enough.
         let seed = RandomState::new().hash_one("market");
         Ok(Self { market: Market::new(seed), client_c: 0 })

@@ -72,7 +72,9 @@ fn prices_move_and_stay_near_where_they_began() {
         market.step();
         moves += usize::from(market.prices() != before);
         for (price, home) in market.prices().iter().zip(first) {
-            assert!((home / 2..home * 2).contains(price), "{price}, which began at {home}");
+            // Six standard deviations of the wildest, which without a draw home has no bound.
+            let near = home * 85 / 100..home * 115 / 100;
+            assert!(near.contains(price), "{price}, which began at {home}");
         }
     }
     assert!(moves > 19_000, "{moves}");
