@@ -11,6 +11,7 @@ fn apps_compile_without_a_warning() {
     let folder = Folder::new();
     let sources = [
         ("apps/echo-cpp/echo.cpp", "-DNONE"),
+        ("apps/ticker-cpp/ticker.cpp", "-DNONE"),
         ("tests/apps/cpp-typed.cpp", "-DNONE"),
         ("tests/apps/cpp-throws.cpp", "-DTHROW_READ=1"),
     ];
