@@ -1,106 +1,18 @@
-// Headless Chromium, over the DevTools protocol: two tabs of the chat page exchange a line each way,
-// and a script has messages of all sizes echoed, which the browser compresses.
+// Headless Chromium: two tabs of the chat page exchange a line each way, and a script has messages
+// of all sizes echoed, which the browser compresses.
 // Usage: node browser.mjs WS-MODULE-FOLDER PAGE-URL SCREENSHOT.png
-// Exits 0 if all arrived as it went. The browser binary may be named by CHROMIUM.
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// Exits 0 if all arrived as it went.
+import { start } from './devtools.mjs'
 
-const PATIENCE_MS = 30_000
 const [folder, page, screenshot] = process.argv.slice(2)
-const { WebSocket } = createRequire(`${folder}/`)('ws')
+const browser = await start(folder)
 
-const profile = mkdtempSync(join(tmpdir(), 'ringsocket-chromium-'))
-const browser = spawn(process.env.CHROMIUM ?? 'chromium', [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--disable-dev-shm-usage', '--window-size=900,640', '--remote-debugging-port=0',
-  `--user-data-dir=${profile}`, 'about:blank',
-], { stdio: ['ignore', 'ignore', 'pipe'] })
-const gone = new Promise((resolve) => browser.on('exit', resolve))
-
-let said = ''
-let isEnding = false
-async function end(status, why) {
-  isEnding = true
-  if (why) console.error(`browser.mjs: ${why}\n${status ? said.slice(-2000) : ''}`)
-  browser.kill()
-  await gone
-  await removeProfile()
-  process.exit(status)
-}
-// The browser's other processes outlive it for a moment, and may still write there.
-async function removeProfile() {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return rmSync(profile, { recursive: true, force: true })
-    } catch (error) {
-      if (attempt === 50) return console.error(`browser.mjs: left behind: ${error.message}`)
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
-}
-setTimeout(() => end(1, 'out of patience'), 4 * PATIENCE_MS).unref()
-process.on('unhandledRejection', (error) => end(1, error.stack))
-browser.on('error', (error) => end(1, error.message))
-browser.on('exit', () => { if (!isEnding) end(1, 'the browser ended by itself') })
-
-const address = await new Promise((resolve) => {
-  browser.stderr.on('data', (data) => {
-    said += data
-    const match = said.match(/DevTools listening on (\S+)/)
-    if (match) resolve(match[1])
-  })
-})
-const devtools = new WebSocket(address, { perMessageDeflate: false, maxPayload: 0 })
-await new Promise((resolve, reject) => devtools.on('open', resolve).on('error', reject))
-
-let last = 0
-const waiting = new Map()
-devtools.on('message', (data) => {
-  const { id, result, error } = JSON.parse(data)
-  if (!waiting.has(id)) return
-  const { resolve, reject } = waiting.get(id)
-  waiting.delete(id)
-  if (error) reject(new Error(error.message))
-  else resolve(result)
-})
-
-function call(method, params = {}, sessionId = undefined) {
-  last += 1
-  devtools.send(JSON.stringify({ id: last, method, params, sessionId }))
-  return new Promise((resolve, reject) => waiting.set(last, { resolve, reject }))
-}
-
-async function open(name) {
-  const url = `${page}?${new URLSearchParams({ room: 'smoke', name })}`
-  const { targetId } = await call('Target.createTarget', { url })
-  const { sessionId } = await call('Target.attachToTarget', { targetId, flatten: true })
-  return sessionId
-}
-
-async function evaluate(tab, expression) {
-  const { result, exceptionDetails } = await call('Runtime.evaluate', { expression }, tab)
-  if (exceptionDetails) throw new Error(`${expression}: ${exceptionDetails.text}`)
-  return result.value
-}
-
-async function until(tab, what, expression) {
-  const deadline = Date.now() + PATIENCE_MS
-  for (;;) {
-    if (await evaluate(tab, expression)) return
-    if (Date.now() > deadline) {
-      const text = await evaluate(tab, 'document.body.innerText')
-      await end(1, `${what}: not seen; the page shows:\n${text}`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+function open(name) {
+  return browser.open(`${page}?${new URLSearchParams({ room: 'smoke', name })}`)
 }
 
 function say(tab, text) {
-  return evaluate(tab, `
+  return browser.evaluate(tab, `
     document.getElementById('line').value = ${JSON.stringify(text)};
     document.getElementById('send').click()`)
 }
@@ -111,16 +23,15 @@ function shows(text) {
 
 const isIn = 'document.getElementById("state")?.dataset.state === "on"'
 const anna = await open('Anna')
-await until(anna, 'Anna is in', isIn)
+await browser.until(anna, 'Anna is in', isIn)
 const ben = await open('Ben')
-await until(ben, 'Ben is in', isIn)
-await until(anna, 'Anna sees Ben come in', shows('Ben'))
+await browser.until(ben, 'Ben is in', isIn)
+await browser.until(anna, 'Anna sees Ben come in', shows('Ben'))
 await say(anna, 'Hello from the first tab: é√𝄞 <b>')
-await until(ben, "Ben sees Anna's line", shows('Hello from the first tab: é√𝄞 <b>'))
+await browser.until(ben, "Ben sees Anna's line", shows('Hello from the first tab: é√𝄞 <b>'))
 await say(ben, 'And hello from the second.')
-await until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
-const { data } = await call('Page.captureScreenshot', { format: 'png' }, anna)
-writeFileSync(screenshot, Buffer.from(data, 'base64'))
+await browser.until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
+await browser.shoot(anna, screenshot)
 console.log('two tabs exchanged a line each way')
 
 // Runs in the page.
@@ -149,8 +60,7 @@ async function exchange(url) {
 }
 
 const echo = new URL('/echo', page.replace('http', 'ws'))
-const expression = `(${exchange})(${JSON.stringify(echo)})`
-const { result } = await call('Runtime.evaluate', { expression, awaitPromise: true }, anna)
-if (result.value !== 'ok') await end(1, `echo in the browser: ${result.value ?? result.description}`)
+const result = await browser.evaluate(anna, `(${exchange})(${JSON.stringify(echo)})`)
+if (result !== 'ok') await browser.end(1, `echo in the browser: ${result}`)
 console.log('22 messages came back to the browser as they went, compressed')
-await end(0)
+await browser.end(0)
