@@ -36,12 +36,12 @@ public:
             << request.header("x-none").value_or("none") << '|'
             << request.query_value("room").value_or("no room");
         out << '|' << std::ranges::count(request.headers(), "X-Name", &Header::name);
+        names_[client] = std::make_unique<std::string>(request.query());
         if (request.query_value("away")) {
             throw Rejection(4123, "not today");
         }
         cx.to(client).text(out.str());
         first_ = first_ == Client() ? client : first_;
-        names_[client] = std::make_unique<std::string>(request.query());
     }
 
     void read(Context &cx, Client client, Message message)

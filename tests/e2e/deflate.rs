@@ -127,6 +127,7 @@ fn a_window_of_8_bits_is_declined_and_so_is_everything_if_the_configuration_says
     let request = Request::upgrade("a", "/echo").header(EXTENSIONS, "permessage-deflate");
     client.send_raw(&request.to_bytes()).unwrap();
     assert_eq!(client.response(true).unwrap().value(EXTENSIONS), None);
+    client.close_cleanly();
     daemon.stop_well();
 }
 
@@ -258,5 +259,6 @@ fn an_answer_of_the_client_that_cannot_be_inflated_ends_only_its_own_connection(
     assert_eq!(client.receive().unwrap(), Message::End);
     other.compressed_text(&json(2, 500)).unwrap();
     other.expect_text(&json(2, 500));
+    other.close_cleanly();
     daemon.stop_well();
 }

@@ -16,18 +16,18 @@ fn echo_works(daemon: &Daemon) {
 fn a_panic_in_read_stops_that_app_alone() {
     let daemon = Builder::new().app("echo").app("faulty").start();
     let mut bystander = daemon.connect("/echo");
-    let mut other = daemon.connect("/faulty");
+    let other = daemon.connect("/faulty");
     let mut client = daemon.connect("/faulty");
     client.text("panic").unwrap();
-    client.expect_close(1011);
-    other.expect_close(1011);
+    client.expect_closed(1011);
+    other.expect_closed(1011);
     daemon.wait_log_line(&["app=faulty", "asked to panic in read"]);
     bystander.text("still here").unwrap();
     bystander.expect_text("still here");
     bystander.close_cleanly();
     // Newcomers are told at once, in HTTP or by a Close, and not left waiting.
     match Client::connect(daemon.address(), "/faulty") {
-        Ok(mut client) => drop(client.expect_close(1011)),
+        Ok(client) => drop(client.expect_closed(1011)),
         Err(error) => assert!(error.to_string().contains("50"), "{error}"),
     }
     echo_works(&daemon);
@@ -37,8 +37,8 @@ fn a_panic_in_read_stops_that_app_alone() {
 #[test]
 fn a_panic_in_open_stops_that_app_alone() {
     let daemon = Builder::new().app("echo").app("faulty").start();
-    let mut client = daemon.connect("/faulty?panic");
-    client.expect_close(1011);
+    let client = daemon.connect("/faulty?panic");
+    client.expect_closed(1011);
     daemon.wait_log_line(&["app=faulty", "asked to panic in open"]);
     echo_works(&daemon);
     daemon.stop_well();
@@ -49,7 +49,7 @@ fn a_fatal_return_of_a_c_app_stops_that_app_alone() {
     let daemon = Builder::new().app("echo").c_app("tests/apps/odd.c", &["ODD_READ"], "odd").start();
     let mut client = daemon.connect("/odd");
     client.text("anything").unwrap();
-    client.expect_close(1011);
+    client.expect_closed(1011);
     daemon.wait_log("odd");
     echo_works(&daemon);
     daemon.stop_well();

@@ -84,7 +84,7 @@ fn a_failed_app_degrades_it_and_no_more() {
     is_health(&answer(&daemon, &health), 200, "ok");
     let mut client = daemon.connect("/faulty");
     client.text("panic").unwrap();
-    client.expect_close(1011);
+    client.expect_closed(1011);
     // Each worker hears of the failure by itself.
     let start = Instant::now();
     while answer(&daemon, &health).text().contains("ok") {

@@ -76,6 +76,7 @@ fn a_gibibyte_in_many_messages_is_given_up_with_its_client_alone() {
     // Told so if it still reads, and else cut off.
     assert!(matches!(end, Ok(Message::Close(1013, _)) | Err(_)), "{end:?}");
     echo_works(&daemon);
+    drop((bystander, other, client));
     daemon.stop_well();
 }
 

@@ -140,6 +140,7 @@ fn a_burst_to_all_of_many_clients_is_bounded_and_complete() {
     });
     let grown = process::resident_peak(daemon.pid()).unwrap().saturating_sub(before);
     assert!(grown < 60 * MIB, "{} MiB more than before", grown / MIB);
+    drop(clients);
     daemon.stop_well();
 }
 

@@ -90,6 +90,7 @@ fn no_new_connection_is_answered_while_it_stops() {
         assert!(start.elapsed() < Duration::from_secs(2), "connections are still answered");
     }
     client.expect_text("slept");
+    client.expect_closed(1001);
     assert_eq!(daemon.wait().status.code(), Some(0));
 }
 

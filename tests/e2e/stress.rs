@@ -76,6 +76,7 @@ fn each_way_reaches_whom_it_names_and_what_comes_back_is_counted() {
         r#""waiting":0,"gone":0},"errors":{"lost":0,"stray":0,"size":0,"content":0}}"#
     );
     report(&mut clients[0], all);
+    clients.into_iter().for_each(Client::close_cleanly);
     daemon.stop_well();
 }
 
@@ -116,6 +117,7 @@ fn what_comes_back_wrong_is_counted_told_and_logged() {
         r#""waiting":0,"gone":1},"errors":{"lost":1,"stray":2,"size":1,"content":1}}"#
     );
     report(&mut client, all);
+    client.close_cleanly();
     daemon.stop_well();
 }
 
@@ -133,9 +135,7 @@ fn an_ask_that_makes_no_sense_is_closed_and_so_is_one_that_nobody_can_keep_up_wi
     for (way, size, seats, reason) in wrong {
         let mut client = sit_down(&daemon, 0);
         ask(&mut client, way, size, seats);
-        assert_eq!(client.expect_close(4000), reason);
-        client.close(4000, "").unwrap();
-        client.expect_end().unwrap();
+        assert_eq!(client.expect_closed(4000), reason);
     }
     let mut client = sit_down(&daemon, 0);
     for id in 1..=256 {
@@ -143,6 +143,6 @@ fn an_ask_that_makes_no_sense_is_closed_and_so_is_one_that_nobody_can_keep_up_wi
         client.receive().unwrap_or_else(|error| panic!("message {id}: {error}"));
     }
     ask(&mut client, 0, 0, &[]);
-    assert_eq!(client.expect_close(4001), "a recipient owes too many messages");
+    assert_eq!(client.expect_closed(4001), "a recipient owes too many messages");
     daemon.stop_well();
 }

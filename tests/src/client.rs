@@ -249,6 +249,22 @@ impl Client {
         }
     }
 
+    /// The same, and it is answered (section 5.5.1); then the server ends the connection. A client
+    /// that stays without an answer is waited for when the daemon stops.
+    #[track_caller]
+    pub fn expect_closed(mut self, code: u16) -> String {
+        let reason = self.expect_close(code);
+        self.answer_close(code);
+        reason
+    }
+
+    /// Answers a Close that was received, after which the server ends the connection.
+    #[track_caller]
+    pub fn answer_close(mut self, code: u16) {
+        self.close(code, "").expect("sending Close");
+        self.expect_end().expect("the server ends the connection after the closing handshake");
+    }
+
     /// Closes with 1000 and checks the whole of it: the echo of the code, then the server ending
     /// the TCP connection first (section 7.1.1).
     #[track_caller]

@@ -69,6 +69,7 @@ fn every_rs_to_reaches_whom_it_names(flags: &str) {
     reaches(all, "to_ex_multi", &[ids[0], ids[3], ids[0]], &[1, 2]);
     reaches(all, "to_ex_multi", &[], &[0, 1, 2, 3]);
     reaches(all, "to_ex_multi", &ids, &[]);
+    drop(clients);
     daemon.stop_well();
 }
 
@@ -124,6 +125,7 @@ fn helpers_know_client_request_configuration_and_data() {
     let (mut other, _) = enter(&daemon, 1);
     assert_eq!(ask(&mut other, "counts"), "2 6");
     assert_eq!(ask(&mut other, "endpoint"), "1");
+    drop((client, other));
     daemon.stop_well();
 }
 
@@ -156,7 +158,7 @@ fn apps_close_clients_with_codes_of_their_own() {
     at_rest(&mut [(watcher, 0)]);
     let mut away = daemon.connect("/helpers?away");
     away.expect_text("/helpers|away|||1");
-    away.expect_close(4123);
+    away.expect_closed(4123);
     daemon.stop_well();
 }
 

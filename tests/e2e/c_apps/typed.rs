@@ -215,6 +215,6 @@ fn a_switch_may_have_255_cases() {
         client.expect_binary(&[255 - case]);
     }
     client.binary(&[0]).unwrap();
-    client.expect_close(4902);
+    client.expect_closed(4902);
     daemon.stop_well();
 }

@@ -69,7 +69,7 @@ fn a_rejection_closes_one_client_and_only_where_there_is_one() {
     let mut other = daemon.connect("/throws");
     let mut client = daemon.connect("/throws");
     client.text("anything").unwrap();
-    assert_eq!(client.expect_close(4005), "no");
+    assert_eq!(client.expect_closed(4005), "no");
     other.ping(b"here").unwrap();
     other.binary(b"not text").unwrap();
     // The server answers the ping, and the app takes text only.
@@ -77,7 +77,7 @@ fn a_rejection_closes_one_client_and_only_where_there_is_one() {
         other.receive().unwrap(),
         ringsocket_tests::client::Message::Pong(bytes) if bytes == b"here"
     ));
-    other.expect_close(4901);
+    other.expect_closed(4901);
     daemon.stop_well();
     stops("CLOSE", "Rejection(4005, \"no\")", "a Rejection where there is no client: no");
     stops("READ", "Rejection(1006, \"odd\")", "a Rejection of a code or reason that must not be");

@@ -38,8 +38,8 @@ fn open_sees_the_request_and_may_turn_it_away() {
     let mut client = Client::open(daemon.address(), &request).unwrap();
     client.expect_text("/typed|a=%z&room=caf%C3%A9+bar|typed.v1|Ann|none|café bar|2");
     client.close_cleanly();
-    let mut client = daemon.connect("/typed?x&away");
-    assert_eq!(client.expect_close(4123), "not today");
+    let client = daemon.connect("/typed?x&away");
+    assert_eq!(client.expect_closed(4123), "not today");
     greeted(&daemon, 1).close_cleanly();
     daemon.stop_well();
 }
@@ -101,6 +101,7 @@ fn a_timer_is_set_replaced_and_cancelled() {
     client.set_patience(Duration::from_millis(100));
     let error = client.receive().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    drop(client);
     daemon.stop_well();
 }
 
@@ -114,9 +115,9 @@ fn close_is_told_the_code_and_may_ask_who_it_was() {
     daemon.wait_log_line(&["gone: 3456 'had enough' of name, port some", "app=typed"]);
     let mut client = greeted(&daemon, 1);
     client.text("!close").unwrap();
-    assert_eq!(client.expect_close(4001), "as you wish");
+    assert_eq!(client.expect_closed(4001), "as you wish");
     let mut client = greeted(&daemon, 1);
     client.text("!what").unwrap();
-    assert_eq!(client.expect_close(4003), "what?");
+    assert_eq!(client.expect_closed(4003), "what?");
     daemon.stop_well();
 }

@@ -168,6 +168,7 @@ pub fn stress(scale: &Scale, time: Duration) -> Result<(Report, Vec<u64>), Strin
     let mut report = measure(&daemon, before, &mut mux, &mut traffic)?;
     report.delivered = traffic.delivered();
     report.bytes = traffic.bytes();
+    drop(mux);
     Ok((finish(daemon, report)?, traffic.ways().to_vec()))
 }
 
