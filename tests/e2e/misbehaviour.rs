@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringsocket_tests::client::Message;
+use ringsocket_tests::client::{Client, Message};
 use ringsocket_tests::daemon::{Builder, Daemon};
 use ringsocket_tests::process;
 
@@ -103,6 +103,7 @@ fn while_an_app_hangs_for_ten_seconds_its_own_clients_wait_and_no_others() {
     waits.expect_text("when it is back");
     newcomer.expect_text("newly come");
     echo_works(&daemon);
+    [client, waits, newcomer].into_iter().for_each(Client::close_cleanly);
     daemon.stop_well();
 }
 

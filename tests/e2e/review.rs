@@ -77,6 +77,7 @@ fn deadline_beside_a_full_ring(keys: &str, end: impl FnOnce(&mut Client)) {
     is_at_ease(&daemon, &mut echo, Duration::from_secs(3));
     slow.expect_text("slept");
     drop((filler, ended));
+    slow.close_cleanly();
     echo.close_cleanly();
     daemon.stop_well();
 }
