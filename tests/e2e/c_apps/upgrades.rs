@@ -43,5 +43,6 @@ fn an_app_made_with_rs_app_accepts_refuses_and_keeps_a_value() {
     assert_eq!(refused("?misuse").status, 503);
     daemon
         .wait_log_line(&["app=gate", "rs_to_cur() must not be called from an RS_UPGRADE callback"]);
+    drop((late, judge));
     daemon.stop_well();
 }
