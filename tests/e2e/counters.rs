@@ -61,7 +61,8 @@ fn counters_are_told_on_sigusr1_at_the_end_and_in_the_status() {
     rude.expect_close(1002);
     drop(rude);
     // The last to be counted is that the rude one is gone.
-    let calm = "open 0, accepted 3, turned away 0, refused 1, violations 1, too slow 0";
+    let calm =
+        "open 0, accepted 3, turned away 0, refused 1, undecided 0, violations 1, too slow 0";
     let start = Instant::now();
     while !ask(&mut daemon).contains(calm) {
         assert!(start.elapsed() < PATIENCE, "never {calm}");
@@ -75,6 +76,6 @@ fn counters_are_told_on_sigusr1_at_the_end_and_in_the_status() {
     });
     inside.into_iter().for_each(Client::close_cleanly);
     let ended = daemon.stop_well();
-    let all = "open 0, accepted 7, turned away 1, refused 1, violations 1, too slow 0";
+    let all = "open 0, accepted 7, turned away 1, refused 1, undecided 0, violations 1, too slow 0";
     assert!(told(&ended.log).is_some_and(|line| line.contains(all)), "{}", ended.log);
 }
