@@ -1,5 +1,5 @@
 // Headless Chromium, over the DevTools protocol: two tabs of the chat page exchange a line each way,
-// and a script has messages of all sizes echoed, which the browser compresses.
+// a third, on a phone, is told of them and remembers the name by its cookie, and a script has messages of all sizes echoed, which the browser compresses.
 // Usage: node browser.mjs WS-MODULE-FOLDER PAGE-URL SCREENSHOT.png
 // Exits 0 if all arrived as it went. The browser binary may be named by CHROMIUM.
 import { spawn } from 'node:child_process'
@@ -74,8 +74,8 @@ function call(method, params = {}, sessionId = undefined) {
   return new Promise((resolve, reject) => waiting.set(last, { resolve, reject }))
 }
 
-async function open(name) {
-  const url = `${page}?${new URLSearchParams({ room: 'smoke', name })}`
+async function open(name = '') {
+  const url = `${page}?${new URLSearchParams({ room: 'smoke', ...(name && { name }) })}`
   const { targetId } = await call('Target.createTarget', { url })
   const { sessionId } = await call('Target.attachToTarget', { targetId, flatten: true })
   return sessionId
@@ -122,6 +122,28 @@ await until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
 const { data } = await call('Page.captureScreenshot', { format: 'png' }, anna)
 writeFileSync(screenshot, Buffer.from(data, 'base64'))
 console.log('two tabs exchanged a line each way')
+
+// Nobody asks for a name here: the cookie has the last one.
+const phone = await open()
+await call('Emulation.setDeviceMetricsOverride',
+  { width: 390, height: 844, deviceScaleFactor: 2, mobile: true }, phone)
+await until(phone, 'the third tab is in', isIn)
+const name = await evaluate(phone, 'document.getElementById("state").innerText')
+if (name !== 'Connected as Ben 2') await end(1, `the third tab is ${name}`)
+await until(phone, 'the third tab is told what was said',
+  `${shows('Hello from the first tab: é√𝄞 <b>')} && ${shows('And hello from the second.')}`)
+const overflow = await evaluate(phone, 'document.documentElement.scrollWidth - innerWidth')
+if (overflow > 0) await end(1, `the page is ${overflow} px wider than the phone`)
+// It comes in anew, and nothing is shown twice.
+await evaluate(phone, `
+  document.getElementById('change').click()
+  document.getElementById('wish').requestSubmit()`)
+await until(phone, 'the third tab is in again', `${isIn} && ${shows('You came in')} &&
+  document.getElementById('lines').innerText.split('You came in').length === 3`)
+const twice = await evaluate(phone,
+  'document.getElementById("lines").innerText.split("And hello from the second.").length - 1')
+if (twice !== 1) await end(1, `a line is shown ${twice} times`)
+console.log('a third one was told what had been said')
 
 // Runs in the page.
 async function exchange(url) {

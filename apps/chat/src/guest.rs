@@ -25,8 +25,8 @@ impl Guest {
     /// Reads the request, or says what is wrong with it.
     pub(crate) fn of(request: Request<'_>) -> Result<Self, &'static str> {
         let room = request.query_value("room").unwrap_or_default();
-        let room = named(&room, ROOM_NAME_MAX, "lobby")
-            .ok_or("the name of the room shows nothing\n")?;
+        let room =
+            named(&room, ROOM_NAME_MAX, "lobby").ok_or("the name of the room shows nothing\n")?;
         let name = percent_decode_str(request.cookie(COOKIE).unwrap_or_default())
             .decode_utf8()
             .map_err(|_| "the cookie chat_name is not percent-encoded UTF-8\n")?;

@@ -63,7 +63,7 @@ fn the_name_comes_from_a_cookie_and_one_that_is_taken_gets_a_number() {
         ("", "Ann", "Ann"),
         ("", "aNN", "aNN 2"),
         ("", "%CE%91nn", "\u{391}nn 3"),
-        ("", "Ann%202", "Ann 2"),
+        ("", "Ann%202", "Ann 2 2"),
         ("tea", "Ann", "Ann"),
         ("", "", "guest"),
         ("", "\"guest\"", "guest 2"),
@@ -195,6 +195,20 @@ fn a_full_room_lets_nobody_in() {
     host.leave(crowd[7], 1000, "").unwrap();
     let next = host.open("/chat?room=full");
     assert!(host.is_open(next));
+}
+
+#[test]
+fn everybody_is_sent_to_the_new_app_and_nobody_hears_them_leave() {
+    let mut host = start();
+    let (ann, ben) = (host.open(visit("", "Ann")), host.open(visit("", "Ben")));
+    host.received(ben);
+    host.linger();
+    host.drain(Duration::from_secs(60)).unwrap();
+    for client in [ann, ben] {
+        assert_eq!(host.closed_with(client), Some((1012, "the chat is being replaced")));
+    }
+    host.leave(ann, 1012, "").unwrap();
+    assert!(received(&mut host, ben).is_empty());
 }
 
 #[test]
