@@ -95,7 +95,7 @@ const handlers = {
   said(line) {
     const isMine = line.name === me;
     if (isMine) mine.add(line.at);
-    if (conversation.showLine(line, isMine) && document.hidden) {
+    if (conversation.showLine(line, isMine) && document.hidden && !isMine) {
       unread += 1;
       showTitle();
     }

@@ -44,7 +44,7 @@ export function showLine({ at, name, text }, isMine) {
   lastAt = at;
   const time = new Date(at);
   showDay(time);
-  if (document.hidden && !mark) {
+  if (document.hidden && !mark && !isMine) {
     mark = showEvent('New');
     mark.classList.add('mark');
   }
