@@ -1,5 +1,6 @@
-// Headless Chromium: two tabs of the chat page exchange a line each way, and a script has messages
-// of all sizes echoed, which the browser compresses.
+// Headless Chromium: two tabs of the chat page exchange a line each way, a third, on a phone, is told of
+// them and remembers the name by its cookie, and a script has messages of all sizes echoed, which the
+// browser compresses.
 // Usage: node browser.mjs WS-MODULE-FOLDER PAGE-URL SCREENSHOT.png
 // Exits 0 if all arrived as it went.
 import { start } from './devtools.mjs'
@@ -7,8 +8,8 @@ import { start } from './devtools.mjs'
 const [folder, page, screenshot] = process.argv.slice(2)
 const browser = await start(folder)
 
-function open(name) {
-  return browser.open(`${page}?${new URLSearchParams({ room: 'smoke', name })}`)
+function open(name = '') {
+  return browser.open(`${page}?${new URLSearchParams({ room: 'smoke', ...(name && { name }) })}`)
 }
 
 function say(tab, text) {
@@ -33,6 +34,28 @@ await say(ben, 'And hello from the second.')
 await browser.until(anna, "Anna sees Ben's line", shows('And hello from the second.'))
 await browser.shoot(anna, screenshot)
 console.log('two tabs exchanged a line each way')
+
+// Nobody asks for a name here: the cookie has the last one.
+const phone = await open()
+await browser.call('Emulation.setDeviceMetricsOverride',
+  { width: 390, height: 844, deviceScaleFactor: 2, mobile: true }, phone)
+await browser.until(phone, 'the third tab is in', isIn)
+const name = await browser.evaluate(phone, 'document.getElementById("state").innerText')
+if (name !== 'Connected as Ben 2') await browser.end(1, `the third tab is ${name}`)
+await browser.until(phone, 'the third tab is told what was said',
+  `${shows('Hello from the first tab: é√𝄞 <b>')} && ${shows('And hello from the second.')}`)
+const overflow = await browser.evaluate(phone, 'document.documentElement.scrollWidth - innerWidth')
+if (overflow > 0) await browser.end(1, `the page is ${overflow} px wider than the phone`)
+// It comes in anew, and nothing is shown twice.
+await browser.evaluate(phone, `
+  document.getElementById('change').click()
+  document.getElementById('wish').requestSubmit()`)
+await browser.until(phone, 'the third tab is in again', `${isIn} && ${shows('You came in')} &&
+  document.getElementById('lines').innerText.split('You came in').length === 3`)
+const twice = await browser.evaluate(phone,
+  'document.getElementById("lines").innerText.split("And hello from the second.").length - 1')
+if (twice !== 1) await browser.end(1, `a line is shown ${twice} times`)
+console.log('a third one was told what had been said')
 
 // Runs in the page.
 async function exchange(url) {

@@ -19,12 +19,13 @@ SIZES = [0, 1, 125, 126, 127, 4096, 65535, 65536, 1 << 20, 16 << 20]
 PATIENCE_S = 30
 
 
-def client(url: str, compression: str | None = None):
+def client(url: str, compression: str | None = None, headers: dict[str, str] | None = None):
     """A Python client without limits and keep-alives of its own."""
     return connect(
         url,
         max_size=None,
         compression=compression,
+        additional_headers=headers,
         ping_interval=None,
         proxy=None,
         open_timeout=PATIENCE_S,

@@ -1,13 +1,16 @@
-//! How fast a client may send: a token bucket.
+//! How much a client may send: a token bucket.
 
 use std::time::{Duration, Instant};
 
-/// Lines at once, after a while of silence.
-const BURST: u32 = 20;
-/// Time in which one more line is granted.
+/// Tokens after a while of silence.
+pub(crate) const BURST: u32 = 20;
+/// Time in which one more is granted.
 const REFILL: Duration = Duration::from_millis(200);
+/// Bytes of a line for which one more is taken.
+const BYTES: usize = 1000;
 
-/// What a client may still send: 20 lines at once, and 5 per second in the long run.
+/// What a client may still send: 20 lines at once, and 5 per second in the long run. A long line
+/// counts as one more for each 1,000 bytes.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     /// When it is, or was, full.
@@ -19,9 +22,11 @@ impl Allowance {
         Self { full_at: now }
     }
 
-    /// Takes one line off it; false if there is none left.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now) + REFILL;
+    /// Takes a line of so many bytes off it; false, and nothing is taken, if not enough is left.
+    pub(crate) fn take(&mut self, now: Instant, size: usize) -> bool {
+        // At most as much as there can ever be.
+        let tokens = (1 + size / BYTES).min(BURST as usize) as u32;
+        let full_at = self.full_at.max(now) + tokens * REFILL;
         let is_granted = full_at <= now + BURST * REFILL;
         if is_granted {
             self.full_at = full_at;
@@ -39,15 +44,26 @@ mod tests {
         let start = Instant::now();
         let mut allowance = Allowance::new(start);
         for _ in 0..BURST {
-            assert!(allowance.take(start));
+            assert!(allowance.take(start, 999));
         }
-        assert!(!allowance.take(start));
-        assert!(!allowance.take(start + REFILL - Duration::from_millis(1)));
-        assert!(allowance.take(start + REFILL));
-        assert!(!allowance.take(start + REFILL));
+        assert!(!allowance.take(start, 0));
+        assert!(!allowance.take(start + REFILL - Duration::from_millis(1), 0));
+        assert!(allowance.take(start + REFILL, 0));
+        assert!(!allowance.take(start + REFILL, 0));
 
         let later = start + Duration::from_secs(3600);
-        let granted = (0..100).filter(|_| allowance.take(later)).count();
+        let granted = (0..100).filter(|_| allowance.take(later, 0)).count();
         assert_eq!(granted, BURST as usize, "silence saves up no more than a burst");
+    }
+
+    #[test]
+    fn long_lines_take_more() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        let granted = (0..100).filter(|_| allowance.take(start, 4000)).count();
+        assert_eq!(granted, 4, "each counts as five");
+        let rested = start + BURST * REFILL;
+        assert!(allowance.take(rested, usize::MAX), "none is too long for a full one");
+        assert!(!allowance.take(rested, 0));
     }
 }

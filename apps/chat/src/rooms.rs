@@ -1,91 +1,132 @@
-//! Who is in which room, under which name. Knows nothing of messages.
+//! Who is in which room, under which name, and what was said there. Knows nothing of messages.
 
-use crate::ROOM_MAX;
-use crate::allowance::Allowance;
+use crate::history::{History, Line};
+use crate::words::{self, Look};
 use ringsocket_app::ClientId;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-/// Somebody in a room.
-#[derive(Debug)]
-pub(crate) struct Member {
-    room: String,
-    pub(crate) name: String,
-    pub(crate) allowance: Allowance,
-}
+/// Most people in a room: each line is sent to all of them.
+pub(crate) const ROOM_MAX: usize = 200;
+/// Most rooms: each may have 64 KiB of lines.
+pub(crate) const ROOMS_MAX: usize = 1000;
+/// How long the lines of a room are kept after the last one has left it.
+pub(crate) const KEPT_FOR: Duration = Duration::from_secs(3600);
 
-/// All rooms. A room is there while somebody is in it, so there are no more rooms than clients.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
-    members: HashMap<ClientId, Member>,
-    /// Who is in each room, in the order in which they came.
-    rooms: HashMap<String, Vec<ClientId>>,
+    by_name: HashMap<String, Room>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// In the order in which they came.
+    members: Vec<Member>,
+    history: History,
+    /// When the last one left, if they all have.
+    empty_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Member {
+    client: ClientId,
+    name: String,
+    look: Look,
 }
 
 impl Rooms {
     /// Puts a client into a room, behind those who are there, and returns its name, made unique in
-    /// that room. `None` if the room is full.
+    /// that room; or says why it cannot.
     pub(crate) fn join(
         &mut self,
         client: ClientId,
         room: &str,
         name: &str,
-        allowance: Allowance,
-    ) -> Option<String> {
-        let here = self.rooms.get(room).map_or(&[][..], Vec::as_slice);
-        if here.len() >= ROOM_MAX {
-            return None;
+    ) -> Result<String, &'static str> {
+        if !self.by_name.contains_key(room) && self.by_name.len() >= ROOMS_MAX {
+            self.forget_oldest().ok_or("there are too many rooms")?;
         }
-        let name = unique(name, self.names(here));
-        let member = Member { room: room.to_owned(), name: name.clone(), allowance };
-        self.members.insert(client, member);
-        self.rooms.entry(room.to_owned()).or_default().push(client);
-        Some(name)
-    }
-
-    /// Takes a client out of its room, and returns its name and who is left. `None` if it is in no
-    /// room.
-    pub(crate) fn leave(&mut self, client: ClientId) -> Option<(String, &[ClientId])> {
-        let Member { room, name, .. } = self.members.remove(&client)?;
-        let here = self.rooms.get_mut(&room)?;
-        here.retain(|id| *id != client);
-        if here.is_empty() {
-            self.rooms.remove(&room);
-            return Some((name, &[]));
+        let room = self.by_name.entry(room.to_owned()).or_default();
+        if room.members.len() >= ROOM_MAX {
+            return Err("the room is full");
         }
-        Some((name, &self.rooms[&room]))
+        let (name, look) = room.unique(name);
+        room.members.push(Member { client, name: name.clone(), look });
+        room.empty_since = None;
+        Ok(name)
     }
 
-    pub(crate) fn member_mut(&mut self, client: ClientId) -> Option<&mut Member> {
-        self.members.get_mut(&client)
+    /// Takes a client out of a room, and returns its name. `None` if it is not there.
+    pub(crate) fn leave(&mut self, client: ClientId, name: &str, now: Instant) -> Option<String> {
+        let room = self.by_name.get_mut(name)?;
+        let at = room.members.iter().position(|member| member.client == client)?;
+        let member = room.members.remove(at);
+        if room.members.is_empty() {
+            room.empty_since = Some(now);
+            if room.history.lines().is_empty() {
+                self.by_name.remove(name);
+            }
+        }
+        Some(member.name)
     }
 
-    /// Everybody in the same room as a client, itself included. Nobody if it is in no room.
-    pub(crate) fn room_of(&self, client: ClientId) -> &[ClientId] {
-        let room = self.members.get(&client).and_then(|member| self.rooms.get(&member.room));
-        room.map_or(&[], Vec::as_slice)
+    /// Notes what a client says. `None` if it is not in that room.
+    pub(crate) fn say(
+        &mut self,
+        client: ClientId,
+        room: &str,
+        text: String,
+        now: u64,
+    ) -> Option<&Line> {
+        let room = self.by_name.get_mut(room)?;
+        let member = room.members.iter().find(|member| member.client == client)?;
+        Some(room.history.add(now, &member.name, text))
     }
 
-    /// The names of these clients, in their order.
-    pub(crate) fn names<'a>(&'a self, clients: &'a [ClientId]) -> impl Iterator<Item = &'a str> {
-        let members = clients.iter().filter_map(|client| self.members.get(client));
-        members.map(|member| member.name.as_str())
+    pub(crate) fn get(&self, room: &str) -> Option<&Room> {
+        self.by_name.get(room)
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.rooms.is_empty()
+    /// Everybody.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> + '_ {
+        self.by_name.values().flat_map(|room| &room.members).map(|member| member.client)
+    }
+
+    /// Forgets the rooms that have been empty for [`KEPT_FOR`], and says when the next one's time is
+    /// up, if there is one.
+    pub(crate) fn forget(&mut self, now: Instant) -> Option<Duration> {
+        let end = |room: &Room| room.empty_since.map(|since| since + KEPT_FOR);
+        self.by_name.retain(|_, room| end(room).is_none_or(|end| end > now));
+        self.by_name.values().filter_map(end).min().map(|end| end - now)
+    }
+
+    /// Forgets the room that has been empty for longest, if one is.
+    fn forget_oldest(&mut self) -> Option<Room> {
+        let empty = self.by_name.iter().filter_map(|(name, room)| Some((room.empty_since?, name)));
+        let (_, oldest) = empty.min()?;
+        let oldest = oldest.clone();
+        self.by_name.remove(&oldest)
     }
 }
 
-/// The name, or the name with the first number from 2 that makes it differ from all that are taken,
-/// whatever their case.
-fn unique<'a>(name: &str, taken: impl Iterator<Item = &'a str>) -> String {
-    let taken: Vec<String> = taken.map(str::to_lowercase).collect();
-    let mut candidate = name.to_owned();
-    let mut number = 2;
-    while taken.contains(&candidate.to_lowercase()) {
-        candidate = format!("{name} {number}");
-        number += 1;
+impl Room {
+    /// The names of who is here.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.members.iter().map(|member| member.name.as_str()).collect()
     }
-    candidate
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The name, or the name with the first number from 2 that makes it look unlike all others here.
+    fn unique(&self, name: &str) -> (String, Look) {
+        let numbered = (2..).map(|number| format!("{name} {number}"));
+        let candidates = std::iter::once(name.to_owned()).chain(numbered);
+        candidates
+            .map(|name| (words::look(&name), name))
+            .find(|(look, _)| !self.members.iter().any(|member| member.look.resembles(look)))
+            .map(|(look, name)| (name, look))
+            .expect("there are more numbers than members")
+    }
 }

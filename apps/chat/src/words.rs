@@ -1,16 +1,28 @@
 //! Makes what clients call themselves, and say, fit to be shown to others.
 
+use unicode_normalization::char::is_combining_mark;
+use unicode_security::skeleton;
+
+/// Most marks (accents and the like) in a row in a name: a tower of them hides what is above.
+const MARKS_MAX: usize = 2;
+/// Most line feeds of a line.
+const FEEDS_MAX: usize = 30;
+
 /// A name of a room or a person: one line of at most `max` characters, with single spaces and
-/// without characters that show nothing or turn the direction of others. `default` if nothing of
-/// it is left.
-pub(crate) fn name(wish: &str, max: usize, default: &str) -> String {
+/// without characters that show nothing or turn the direction of others. `None` if nothing of it
+/// is left.
+pub(crate) fn name(wish: &str, max: usize) -> Option<String> {
     let mut name = String::new();
-    let mut length = 0;
+    let (mut length, mut mark_c) = (0, 0);
     let mut is_space_due = false;
     // What is too long is not looked at any further than needed: most characters count.
     for character in wish.chars().take(8 * max).filter(|character| !is_hidden(*character)) {
         if character.is_whitespace() || character.is_control() {
             is_space_due = length > 0;
+            continue;
+        }
+        mark_c = if is_combining_mark(character) { mark_c + 1 } else { 0 };
+        if mark_c > MARKS_MAX || (mark_c > 0 && (length == 0 || is_space_due)) {
             continue;
         }
         if length + usize::from(is_space_due) >= max {
@@ -24,16 +36,56 @@ pub(crate) fn name(wish: &str, max: usize, default: &str) -> String {
         name.push(character);
         length += 1;
     }
-    if name.is_empty() { default.to_owned() } else { name }
+    (!name.is_empty()).then_some(name)
 }
 
-/// A line: without control characters other than line feed and tab, and without white space around
-/// it. Empty if nothing visible is left.
+/// What a name looks like: "Ann" like "ANN" and like one whose A is Greek.
+#[derive(Debug)]
+pub(crate) struct Look {
+    folded_first: String,
+    folded_last: String,
+}
+
+/// Capital I looks like small l, and is a capital i: so case is folded both before and after
+/// look-alikes are (UTS #39 section 4).
+pub(crate) fn look(name: &str) -> Look {
+    let folded_last: String = skeleton(name).collect();
+    Look {
+        folded_first: skeleton(&name.to_lowercase()).collect(),
+        folded_last: folded_last.to_lowercase(),
+    }
+}
+
+impl Look {
+    pub(crate) fn resembles(&self, other: &Self) -> bool {
+        self.folded_first == other.folded_first || self.folded_last == other.folded_last
+    }
+}
+
+/// A line: without control characters other than tab and a few line feeds, and without white space
+/// around it. Empty if nothing visible is left.
 pub(crate) fn line(text: &str) -> String {
-    let keep = |character: &char| !character.is_control() || matches!(character, '\n' | '\t');
-    let line: String = text.chars().filter(keep).collect();
-    let is_blank = line.chars().all(|character| character.is_whitespace() || is_hidden(character));
-    if is_blank { String::new() } else { line.trim().to_owned() }
+    let is_blank = |c: char| c.is_whitespace() || c.is_control() || is_hidden(c);
+    if text.chars().all(is_blank) {
+        return String::new();
+    }
+    let mut line = String::with_capacity(text.len());
+    let mut feed_c = 0;
+    for character in text.trim().chars() {
+        match character {
+            // Neither a wall of empty lines nor a column of letters.
+            '\n' if feed_c == FEEDS_MAX => line.push(' '),
+            '\n' if line.ends_with("\n\n") => {}
+            '\n' => {
+                feed_c += 1;
+                line.push('\n');
+            }
+            '\t' => line.push('\t'),
+            _ if character.is_control() => {}
+            _ => line.push(character),
+        }
+    }
+    line.trim().to_owned()
 }
 
 /// Characters with which one name could look like another: zero width, direction, filler,
@@ -68,17 +120,46 @@ mod tests {
         for (wish, expected) in [
             ("Ann", "Ann"),
             ("  Ann \t\n Lee  ", "Ann Lee"),
-            ("", "guest"),
-            (" \u{200b}\u{202e} ", "guest"),
+            ("", ""),
+            (" \u{200b}\u{202e} ", ""),
             ("A\u{202e}nn", "Ann"),
             ("A\0nn", "A nn"),
             ("<script>", "<script>"),
             ("12345678901", "1234567890"),
             ("123456789 1", "123456789"),
             ("żółwżółwżółw", "żółwżółwżó"),
+            ("\u{301}\u{301}", ""),
+            ("Z\u{301}\u{302}\u{303}\u{304}a", "Z\u{301}\u{302}a"),
+            ("A \u{301}n", "A n"),
         ] {
-            assert_eq!(name(wish, 10, "guest"), expected, "{wish:?}");
+            assert_eq!(name(wish, 10).unwrap_or_default(), expected, "{wish:?}");
         }
+    }
+
+    #[test]
+    fn names_that_look_alike_are_known() {
+        for (name, other) in [
+            ("Ann", "aNN"),
+            ("Ann", "\u{391}nn"),
+            ("paul", "\u{440}\u{430}ul"),
+            ("Ian", "lan"),
+            ("ian", "IAN"),
+            ("Bob", "B0b"),
+            ("Z\u{e9}", "Ze\u{301}"),
+        ] {
+            assert!(look(name).resembles(&look(other)), "{name} and {other}");
+        }
+        for (name, other) in [("Ann", "Anna"), ("Ann", "Ann 2"), ("Ben", "Bea")] {
+            assert!(!look(name).resembles(&look(other)), "{name} and {other}");
+        }
+    }
+
+    #[test]
+    fn lines_are_no_walls() {
+        assert_eq!(line("a\n\n\n\n\nb"), "a\n\nb");
+        let column = line(&"x\n".repeat(100));
+        assert_eq!(column.matches('\n').count(), FEEDS_MAX);
+        assert_eq!(column.matches('x').count(), 100);
     }
 
     #[test]

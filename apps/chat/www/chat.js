@@ -1,177 +1,145 @@
-// The chat page: keeps a connection to the app, and shows what it says.
-//
-// Everything that comes from others is put into the page as textContent, never as markup.
-'use strict';
+// The chat page: who comes in where, who is here, and what the app says.
+import { Connection } from './connection.js';
+import * as conversation from './conversation.js';
 
-const LINES_MAX = 500;           // lines kept in the page
-const RETRY_FIRST_MS = 500;      // longest first wait before connecting again; then doubled
-const RETRY_MAX_MS = 30000;
-const STEADY_MS = 10000;         // a connection that lasted this long starts the count anew
 const PEOPLE_SHOWN = 200;
+const YEAR_S = 365 * 24 * 3600;
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 const $ = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 48rem)');
 
 const here = new Set();          // names of who is in the room
-let me = '';                     // own name, as the server gave it
+let me = '';                     // own name, as the app gave it
 let wish = { room: 'lobby', name: '' };
-let socket = null;
-let attempts = 0;
-let retryTimer = 0;
-let tickTimer = 0;
-let lastAuthor = null;
 let unread = 0;
 
-// --- The connection ---------------------------------------------------------------------------
+// --- The cookie with the name -----------------------------------------------------------------
 
-function address() {
-  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  return `${scheme}//${location.host}/chat?${new URLSearchParams(wish)}`;
-}
-
-function connect() {
-  stopWaiting();
-  drop();
-  showState('wait', 'Connecting\u2026');
-  const current = new WebSocket(address());
-  let openedAt = 0;
-  socket = current;
-  current.onopen = () => { openedAt = Date.now(); };
-  current.onmessage = (event) => {
-    if (current === socket) receive(event.data);
-  };
-  current.onclose = (event) => {
-    if (current !== socket) return;
-    socket = null;
-    if (openedAt && Date.now() - openedAt > STEADY_MS) attempts = 0;
-    closed(event);
-  };
-}
-
-// Lets go of the connection without hearing from it again.
-function drop() {
-  if (!socket) return;
-  const old = socket;
-  socket = null;
-  old.close(1000);
-}
-
-function closed(event) {
-  here.clear();
-  showPeople();
-  setReady(false);
-  // The server sent us away for something we did: doing it again at once helps nobody.
-  if (event.code === 1008 || event.code === 1003) {
-    showState('bad', 'Disconnected');
-    showEvent(`The server closed the connection: ${event.reason || event.code}`, true);
-    offerRetry();
-    return;
-  }
-  if (event.code === 1013 && event.reason) showEvent(`Not let in: ${event.reason}`, true);
-  retryLater();
-}
-
-// Waits between half and all of a time that doubles with each failure, so that the clients of a
-// server that comes back do not all arrive at the same moment.
-function retryLater() {
-  const longest = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** attempts);
-  attempts = Math.min(attempts + 1, 16);
-  const wait = longest * (0.5 + Math.random() / 2);
-  const at = Date.now() + wait;
-  const tick = () => {
-    const seconds = Math.max(1, Math.ceil((at - Date.now()) / 1000));
-    showState('wait', navigator.onLine === false
-      ? 'Offline'
-      : `No connection. Next try in ${seconds}\u00a0s`);
-  };
-  tick();
-  tickTimer = setInterval(tick, 1000);
-  retryTimer = setTimeout(connect, wait);
-}
-
-function stopWaiting() {
-  clearTimeout(retryTimer);
-  clearInterval(tickTimer);
-  retryTimer = 0;
-  tickTimer = 0;
-}
-
-// The network or the person is back: no need to wait any longer.
-function hurry() {
-  if (retryTimer && !document.hidden) connect();
-}
-
-function offerRetry() {
-  const item = document.createElement('li');
-  const button = document.createElement('button');
-  item.className = 'event';
-  button.type = 'button';
-  button.textContent = 'Connect again';
-  button.onclick = () => { item.remove(); connect(); };
-  item.append(button);
-  append(item);
-}
-
-// --- What the server says ---------------------------------------------------------------------
-
-function receive(data) {
-  let message;
+function recall() {
+  const value = document.cookie.match(/(?:^|; )chat_name=([^;]*)/)?.[1] ?? '';
   try {
-    message = JSON.parse(data);
+    return decodeURIComponent(value);
   } catch {
-    return;
+    return '';
   }
-  const handler = handlers[message?.type];
-  if (handler) handler(message);
 }
+
+// Tabs share their cookies, so each sets it anew when it connects.
+function remember(name) {
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  document.cookie = `chat_name=${encodeURIComponent(name)}; Path=/; Max-Age=${YEAR_S}`
+    + `; SameSite=Strict${secure}`;
+}
+
+// Own lines are known again when the page is loaded anew. Storage may be forbidden.
+const mine = {
+  key: () => `mine ${wish.room}`,
+  all() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.key())) ?? [];
+    } catch {
+      return [];
+    }
+  },
+  add(at) {
+    try {
+      sessionStorage.setItem(this.key(), JSON.stringify([...this.all(), at].slice(-100)));
+    } catch { /* as above */ }
+  },
+};
+
+// --- What the app says ------------------------------------------------------------------------
 
 const handlers = {
   __proto__: null,
 
-  welcome({ room, name, here: names }) {
+  welcome({ room, name, here: names, lines }) {
+    const wasEmpty = conversation.isEmpty();
     me = String(name);
     here.clear();
     for (const one of names) here.add(String(one));
     $('room').textContent = room;
     showTitle();
     showPeople();
-    showState('on', `Connected as ${me}`);
-    setReady(true);
+    const own = mine.all();
+    // Not read aloud: it was said before.
+    $('log').ariaBusy = 'true';
+    for (const line of lines) conversation.showLine(line, own.includes(line.at));
     const others = here.size - 1;
-    showEvent(others === 0 ? 'You are the first one here'
+    conversation.showEvent(others === 0 ? 'You are the first one here'
       : others === 1 ? 'You came in. One other is here'
       : `You came in. ${others} others are here`);
+    if (wasEmpty && lines.length === 0) {
+      conversation.showEvent('Nothing has been said yet. Say hello, or send the address of this page'
+        + ' to somebody.');
+    }
+    $('log').ariaBusy = 'false';
+    conversation.toEnd();
+    showState('on', `Connected as ${me}`);
+    $('send').disabled = false;
   },
 
   joined({ name }) {
     here.add(String(name));
     showPeople();
-    showEvent(`${isolate(name)} came in`);
+    conversation.showMove(`${conversation.isolate(name)} came in`);
   },
 
   left({ name }) {
     here.delete(String(name));
     showPeople();
-    showEvent(`${isolate(name)} left`);
+    conversation.showMove(`${conversation.isolate(name)} left`);
   },
 
-  said({ name, text }) {
-    showLine(String(name), String(text));
+  said(line) {
+    const isMine = line.name === me;
+    if (isMine) mine.add(line.at);
+    if (conversation.showLine(line, isMine) && document.hidden && !isMine) {
+      unread += 1;
+      showTitle();
+    }
   },
 
   refused({ text }) {
-    showEvent(`Not sent: ${text}`, true);
+    conversation.showEvent(`Not sent: ${text}`, true);
   },
 };
 
-// A name inside a sentence must not turn the direction of the rest.
-function isolate(name) {
-  return `\u2068${name}\u2069`;
-}
+const connection = new Connection({
+  connecting() {
+    remember(wish.name);
+    showState('wait', 'Connecting…');
+  },
 
-// --- The page ---------------------------------------------------------------------------------
+  message(data) {
+    const message = JSON.parse(data);
+    handlers[message.type]?.(message);
+  },
+
+  lost(event, isFinal) {
+    here.clear();
+    showPeople();
+    $('send').disabled = true;
+    if (isFinal) {
+      showState('bad', 'Disconnected');
+      conversation.showEvent(`The server closed the connection: ${event.reason || event.code}`, true);
+      conversation.showButton('Connect again', () => connection.connect());
+    } else if (event.code === 1013 && event.reason) {
+      conversation.showEvent(`Not let in: ${event.reason}`, true);
+    }
+  },
+
+  waiting(seconds) {
+    showState('wait', navigator.onLine === false ? 'Offline'
+      : `No connection. Next try in ${seconds}\u00a0s`);
+  },
+});
+
+// --- Around the conversation ------------------------------------------------------------------
 
 function showState(state, text) {
+  if ($('state').textContent === text) return;
   $('state').dataset.state = state;
   $('state').textContent = text;
 }
@@ -190,79 +158,11 @@ function showPeople() {
     const item = document.createElement('li');
     item.textContent = name;
     item.title = name;
-    item.dir = 'auto';
+    item.style.setProperty('--hue', conversation.hue(name));
     if (name === me) item.className = 'me';
     return item;
   });
   $('here').replaceChildren(...items);
-}
-
-// The same hue for the same name, on every screen.
-function hue(name) {
-  let hash = 0;
-  for (const character of name) hash = (Math.imul(hash, 31) + character.codePointAt(0)) >>> 0;
-  return (hash * 137) % 360;
-}
-
-function showLine(name, text) {
-  const item = document.createElement('li');
-  const isFirst = name !== lastAuthor;
-  lastAuthor = name;
-  item.className = `${name === me ? 'mine' : ''} ${isFirst ? 'first' : ''}`.trim();
-  if (isFirst) {
-    const who = document.createElement('div');
-    const author = document.createElement('bdi');
-    const time = document.createElement('time');
-    const now = new Date();
-    who.className = 'who';
-    author.textContent = name === me ? 'You' : name;
-    author.style.setProperty('--hue', hue(name));
-    time.dateTime = now.toISOString();
-    time.textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    who.append(author, time);
-    item.append(who);
-  }
-  const body = document.createElement('p');
-  body.className = 'text';
-  body.textContent = text;
-  item.append(body);
-  append(item, name === me);
-  if (document.hidden) {
-    unread += 1;
-    showTitle();
-  }
-}
-
-function showEvent(text, isBad = false) {
-  const item = document.createElement('li');
-  item.className = isBad ? 'event bad' : 'event';
-  item.textContent = text;
-  lastAuthor = null;
-  append(item);
-}
-
-function isAtEnd() {
-  const log = $('log');
-  return log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-}
-
-function toEnd() {
-  $('log').scrollTop = $('log').scrollHeight;
-  $('newer').hidden = true;
-}
-
-// Adds to the conversation, and follows it unless the reader has scrolled up.
-function append(item, follow = false) {
-  const stay = !follow && !isAtEnd();
-  const lines = $('lines');
-  lines.append(item);
-  while (lines.childElementCount > LINES_MAX) lines.firstElementChild.remove();
-  if (stay) $('newer').hidden = false;
-  else toEnd();
-}
-
-function setReady(isReady) {
-  $('send').disabled = !isReady;
 }
 
 function fit() {
@@ -274,53 +174,34 @@ function fit() {
 function send() {
   const text = $('line').value;
   // What cannot be sent stays where it is.
-  if (!text.trim() || $('send').disabled || socket?.readyState !== WebSocket.OPEN) return;
-  socket.send(text);
+  if (!text.trim() || $('send').disabled || !connection.isOpen) return;
+  connection.send(text);
   $('line').value = '';
   fit();
 }
 
 // --- Coming in --------------------------------------------------------------------------------
 
-// Storage may be forbidden; then the name is asked for again next time.
-function recall() {
-  try {
-    return localStorage.getItem('name') ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function remember(name) {
-  try {
-    localStorage.setItem('name', name);
-  } catch { /* see recall() */ }
-}
-
 function enter(room, name) {
-  const isOther = room !== wish.room;
+  if (room !== wish.room) conversation.clear();
   wish = { room, name };
-  attempts = 0;
   $('room').textContent = room;
   showTitle();
-  setReady(false);
+  $('send').disabled = true;
   here.clear();
   showPeople();
-  if (isOther) {
-    $('lines').replaceChildren();
-    lastAuthor = null;
-  }
-  const url = new URL(location.href);
-  url.searchParams.set('room', room);
-  if (url.searchParams.has('name')) url.searchParams.set('name', name);
-  history.replaceState(null, '', url);
-  connect();
+  const page = new URL(location.href);
+  page.searchParams.set('room', room);
+  if (page.searchParams.has('name')) page.searchParams.set('name', name);
+  history.replaceState(null, '', page);
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  connection.open(`${scheme}//${location.host}/chat?${new URLSearchParams({ room })}`);
   if (wide.matches) $('line').focus();
 }
 
 // Whether there is anything behind the question who comes in.
 function isIn() {
-  return Boolean(socket || retryTimer || $('lines').childElementCount);
+  return connection.isWanted || !conversation.isEmpty();
 }
 
 function ask() {
@@ -330,12 +211,18 @@ function ask() {
   $('join').showModal();
 }
 
+// What shows nothing would be refused before the connection is there, and a script cannot see why.
+function check({ target }) {
+  const isFit = !target.value.trim() || VISIBLE.test(target.value);
+  target.setCustomValidity(isFit ? '' : 'Nothing of this can be seen');
+}
+
 function start() {
   const query = new URLSearchParams(location.search);
   wish = { room: query.get('room') || 'lobby', name: query.get('name') || recall() };
   $('room').textContent = wish.room;
   showTitle();
-  if (wish.name) enter(wish.room, wish.name);
+  if (VISIBLE.test(wish.name) && VISIBLE.test(wish.room)) enter(wish.room, wish.name);
   else ask();
 }
 
@@ -344,10 +231,10 @@ function start() {
 $('wish').addEventListener('submit', (event) => {
   event.preventDefault();
   $('join').close();
-  const name = $('join-name').value.trim() || 'guest';
-  remember(name);
-  enter($('join-room').value.trim() || 'lobby', name);
+  enter($('join-room').value.trim() || 'lobby', $('join-name').value.trim() || 'guest');
 });
+$('join-name').addEventListener('input', check);
+$('join-room').addEventListener('input', check);
 $('stay').addEventListener('click', () => $('join').close());
 // The Escape key is as good as that button, if there is one.
 $('join').addEventListener('cancel', (event) => {
@@ -366,15 +253,15 @@ $('line').addEventListener('keydown', (event) => {
     send();
   }
 });
-$('newer').addEventListener('click', toEnd);
-$('log').addEventListener('scroll', () => { if (isAtEnd()) $('newer').hidden = true; });
-addEventListener('resize', () => { if ($('newer').hidden) toEnd(); });
-addEventListener('online', hurry);
+$('newer').addEventListener('click', conversation.toEnd);
+$('log').addEventListener('scroll', () => { if (conversation.isAtEnd()) conversation.reached(); });
+addEventListener('resize', () => { if ($('newer').hidden) conversation.toEnd(); });
+addEventListener('online', () => connection.hurry());
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden) return;
+  if (document.hidden) return conversation.lookAway();
   unread = 0;
   showTitle();
-  hurry();
+  connection.hurry();
 });
 // On a wide screen the list of people is always open.
 const unfold = () => { $('people').open = wide.matches; };
