@@ -160,3 +160,6 @@ impl<N: Net> Worker<N> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
