@@ -4,20 +4,24 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use ringsocket_proto::deflate::Terms;
 use ringsocket_ring::{Consumer, Producer, ring};
 
 use super::*;
 use crate::message::{Outbound, PeerAddress, Scope};
 use crate::waker::Waker;
+use crate::worker::Policy;
 use crate::worker::net::Accepted;
+use crate::worker::press::Compression;
 use crate::worker::testing::{Queue, Socket, one_app, policy};
 use crate::worker::to_app::ToApp;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// An empty text message, with a mask of zeros.
 const MESSAGE: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
@@ -34,7 +38,14 @@ impl Bench {
         let waker = || Arc::new(Waker::simulated(|| {}));
         let (to_app, inbound) = ring(64 * 1024).expect("a ring");
         let (outbound, from_app) = ring(64 * 1024).expect("a ring");
-        let mut shared = one_app(policy());
+        let terms = Terms {
+            client_takeover: true,
+            server_takeover: true,
+            client_window_bits: 12,
+            server_window_bits: 12,
+        };
+        let compression = Some(Compression { terms, level: 1, min_size: 64, takeover_c: 1 });
+        let mut shared = one_app(Policy { compression, ..policy() });
         shared.site.routes[0].decides = true;
         let to_app = ToApp::new(to_app, 64 * 1024, waker(), None);
         let (to_apps, from_apps) = (vec![to_app], vec![from_app]);
@@ -49,11 +60,17 @@ impl Bench {
 
     /// A client asks, and its first message comes right behind.
     fn ask(&mut self) -> Socket {
+        self.ask_with("")
+    }
+
+    /// The same with these header lines.
+    fn ask_with(&mut self, lines: &str) -> Socket {
         let socket = Socket::default();
         let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
         let accepted = Accepted { socket: Rc::clone(&socket), address, entrance: 0 };
         self.worker.net.waiting.push_back(accepted);
-        socket.came.borrow_mut().extend(REQUEST.iter().chain(&MESSAGE));
+        let request = [REQUEST, lines.as_bytes(), b"\r\n", &MESSAGE].concat();
+        socket.came.borrow_mut().extend(request);
         self.turn();
         self.turn();
         socket
@@ -255,4 +272,33 @@ fn what_a_waiting_client_holds_is_counted_once() {
     bench.leave(&socket);
     assert_eq!(bench.heard(), ["upgrade", "entered", "message", "close"]);
     assert_eq!(bench.worker.held, 0);
+}
+
+#[test]
+fn no_more_contexts_are_promised_than_may_be_kept() {
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    let kept = |bench: &Bench| bench.worker.counters().takeovers.load(Ordering::Relaxed);
+    let mut bench = Bench::new();
+    for leaves_early in [true, false, true] {
+        let first = bench.ask_with(OFFER);
+        let first_id = bench.client();
+        let second = bench.ask_with(OFFER);
+        let second_id = bench.worker.client_id(1);
+        assert_eq!((bench.heard(), kept(&bench)), (vec!["upgrade"; 2], 1));
+        bench.accept(second_id);
+        let response = String::from_utf8_lossy(&second.sent.borrow()).into_owned();
+        assert!(response.contains("server_no_context_takeover"), "{response}");
+        if !leaves_early {
+            bench.accept(first_id);
+            let response = String::from_utf8_lossy(&first.sent.borrow()).into_owned();
+            assert!(response.contains("permessage-deflate"), "{response}");
+            assert!(!response.contains("server_no_context_takeover"), "{response}");
+        }
+        bench.leave(&second);
+        assert_eq!(kept(&bench), 1);
+        bench.leave(&first);
+        assert_eq!(kept(&bench), 0);
+        bench.heard();
+        assert!(bench.worker.peers.is_empty());
+    }
 }
