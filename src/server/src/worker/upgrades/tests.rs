@@ -16,7 +16,7 @@ use crate::waker::Waker;
 use crate::worker::Policy;
 use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
-use crate::worker::testing::{Queue, Socket, one_app, policy};
+use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
 use crate::worker::to_app::ToApp;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
@@ -45,12 +45,12 @@ impl Bench {
             server_window_bits: 12,
         };
         let compression = Some(Compression { terms, level: 1, min_size: 64, takeover_c: 1 });
-        let mut shared = one_app(Policy { compression, ..policy() });
-        shared.site.routes[0].decides = true;
+        let shared = alone(Policy { compression, ..policy() });
+        let mut site = one_app();
+        Arc::get_mut(&mut site).expect("the only one").routes[0].decides = true;
         let to_app = ToApp::new(to_app, 64 * 1024, waker(), None);
         let (to_apps, from_apps) = (vec![to_app], vec![from_app]);
-        let shared = Arc::new(shared);
-        let worker = Worker::new(0, Queue::default(), shared, waker(), to_apps, from_apps);
+        let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, from_apps);
         Self { worker, inbound, outbound }
     }
 

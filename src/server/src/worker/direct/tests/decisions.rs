@@ -29,8 +29,8 @@ fn decide_about_all(decide: fn(ClientId, &mut dyn Sink)) -> Bench {
         }
         Call::Read(..) => panic!("nobody has sent anything"),
     });
-    let shared = Arc::get_mut(&mut bench.worker.shared).expect("the only worker");
-    shared.site.routes[0].decides = true;
+    let site = Arc::get_mut(&mut bench.worker.site).expect("the only worker");
+    site.routes[0].decides = true;
     for _ in 0..CLIENT_C {
         let socket = Socket::default();
         let accepted =
