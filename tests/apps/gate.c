@@ -36,6 +36,9 @@ static int decide(rs_t *rs)
     if (asks(rs, "status")) {
         return 403;
     }
+    if (asks(rs, "no-refusal")) {
+        return 304;
+    }
     if (asks(rs, "text")) {
         rs_refuse(rs, rs_get_client_id(rs), 429, "too many of you\n");
         return RS_CB_OK;

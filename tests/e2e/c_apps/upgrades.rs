@@ -26,6 +26,8 @@ fn an_app_made_with_rs_app_accepts_refuses_and_keeps_a_value() {
 
     let refused = |query| Client::refused(daemon.address(), &request(query)).unwrap();
     assert_eq!((refused("?status").status, refused("?status").text().as_str()), (403, ""));
+    assert_eq!(refused("?no-refusal").status, 500, "and at once");
+    daemon.wait_log_line(&["app=gate", "RS_UPGRADE(): a status that refuses nothing"]);
     assert_eq!(
         (refused("?text").status, refused("?text").text().as_str()),
         (429, "too many of you\n")

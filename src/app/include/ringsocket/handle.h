@@ -31,7 +31,9 @@ static inline rs_handle_t *rs_acquire(rs_t *rs)
     if (session == NULL) {
         return NULL;
     }
-    rs_host_ = rs->host;
+    if (rs_host_ == NULL) { /* once, as threads that have a handle read it */
+        rs_host_ = rs->host;
+    }
     return rs->host->acquire(rs);
 }
 

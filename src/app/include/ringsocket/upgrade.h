@@ -153,11 +153,14 @@ static inline int rs_on_upgrade_(rs_t *rs, void *state, rs_client_id client,
     const int result = rs_call_(session, rs, RS_IN_UPGRADE_, session->parts->upgrade);
     session->upgrade = NULL;
     if (result >= 300 && result <= 599) {
-        const struct rs_refusal refusal = {
+        struct rs_refusal refusal = {
             .struct_size = sizeof(refusal), .status = (uint32_t) result
         };
         rs_session_ = session;
-        rs_decided_("RS_UPGRADE", rs->host->refuse(rs, client, &refusal));
+        if (rs_decided_("RS_UPGRADE", rs->host->refuse(rs, client, &refusal)) == RS_E_CODE) {
+            refusal.status = 500; /* rather than to leave it without an answer */
+            rs->host->refuse(rs, client, &refusal);
+        }
         rs_session_ = NULL;
         return RS_CB_OK;
     }

@@ -234,6 +234,7 @@ impl AppLoop {
             let outlets = &mut self.instance.context().outlets;
             let is_all_back = outlets.trim();
             self.instance.context().topics.trim();
+            self.instance.context().upgrades.trim();
             self.is_trimmed = heap::trim() & is_all_back;
         }
         let now = (self.instance.context().clock)();

@@ -63,6 +63,12 @@ impl Upgrades {
         }
     }
 
+    /// Gives back the memory of what is no more.
+    pub(super) fn trim(&mut self) {
+        self.asked.shrink_to(2 * self.asked.len());
+        self.values.shrink_to(2 * self.values.len());
+    }
+
     /// Gives all values back.
     pub(super) fn clear(&mut self) {
         self.asked.clear();
@@ -217,7 +223,8 @@ impl Context {
         id: ClientId,
         value: impl FnOnce() -> Option<Attached>,
     ) -> Outcome {
-        self.clients.get(id).ok_or(abi::E_CLIENT)?;
+        // In `quit` all values have been given back already.
+        self.clients.get(id).filter(|_| !self.is_quitting).ok_or(abi::E_CLIENT)?;
         match value() {
             Some(value) => drop(self.upgrades.values.insert(id, value)),
             None => self.upgrades.detach(id),

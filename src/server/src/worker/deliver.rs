@@ -102,10 +102,12 @@ impl<N: Net> Worker<N> {
                 Outbound::Accept { clients, lines } => {
                     // Borrowed from the ring, which is the worker's, too.
                     let (client, lines) = (clients.iter().next(), lines.to_vec());
+                    bytes += lines.len();
                     self.let_in(app, client, &lines);
                 }
                 Outbound::Refuse { clients, status, response } => {
                     let (client, response) = (clients.iter().next(), response.to_vec());
+                    bytes += response.len();
                     self.turn_down(app, client, status, &response);
                 }
                 Outbound::Subscription { clients, topic, begins } => {

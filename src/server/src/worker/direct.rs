@@ -205,6 +205,15 @@ impl<N: Net> Direct<'_, '_, N> {
         Source::Scratch { start, len: scratch.len() as u32 - start }
     }
 
+    /// Writes what has been gathered, if one callback sends so much.
+    #[inline]
+    fn flush_flood(&mut self) {
+        let gather = &self.worker.gather;
+        if gather.scratch.len() > FLOOD_AT || gather.link_c() > FLOOD_LINKS {
+            self.flush();
+        }
+    }
+
     fn flush(&mut self) {
         self.worker.flush_gathered(self.loans.with(self.payload));
         self.loans.clear();
@@ -231,9 +240,7 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
         if let Some(press) = &mut worker.press {
             worker.pressed += std::mem::take(&mut press.strained);
         }
-        if worker.gather.scratch.len() > FLOOD_AT || worker.gather.link_c() > FLOOD_LINKS {
-            self.flush();
-        }
+        self.flush_flood();
     }
 
     fn close(&mut self, client: ClientId, code: u16, reason: &[u8]) {
@@ -249,10 +256,12 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
 
     fn accept(&mut self, client: ClientId, lines: &[u8]) {
         self.worker.let_in(self.app, Some(client), lines);
+        self.flush_flood();
     }
 
     fn refuse(&mut self, client: ClientId, status: u16, response: &[u8]) {
         self.worker.turn_down(self.app, Some(client), status, response);
+        self.flush_flood();
     }
 
     fn subscription(&mut self, client: ClientId, topic: u64, begins: bool) {

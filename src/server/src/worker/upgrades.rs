@@ -13,7 +13,7 @@ use super::net::Net;
 use super::peer::{Owed, Stage};
 use super::request::admit;
 use super::to_app::Congested;
-use super::{Worker, count};
+use super::{Worker, count, uncount};
 use crate::log::{self, Level};
 use crate::message::{ClientId, Inbound};
 
@@ -25,6 +25,14 @@ pub struct Asking {
     pub early: Vec<u8>,
 }
 
+impl Asking {
+    /// Whether contexts of compression would be kept for it.
+    fn takes_over(&self) -> bool {
+        let deflate = self.handshake.deflate();
+        deflate.is_some_and(|agreed| agreed.client_takeover || agreed.server_takeover)
+    }
+}
+
 impl<N: Net> Worker<N> {
     /// Asks the app, whose number the peer has, about its upgrade. Returns the question if there is no
     /// room for it.
@@ -33,7 +41,11 @@ impl<N: Net> Worker<N> {
         let peer = self.peers.get_mut(slot)?;
         peer.connection.defer(self.now);
         peer.stage = Stage::Asking;
-        peer.under_way().asking = Some(Box::new(Asking { handshake, early: Vec::new() }));
+        let asking = Asking { handshake, early: Vec::new() };
+        if asking.takes_over() {
+            count(&self.shared.counters[usize::from(self.index)].takeovers); // which is promised
+        }
+        peer.under_way().asking = Some(Box::new(asking));
         let opening = &self.opening[..];
         let record = Inbound::Upgrade { client, endpoint, opening };
         match self.to_apps[usize::from(peer.app)].push(record) {
@@ -57,6 +69,9 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let under_way = peer.under_way.get_or_insert_default();
         let Some(asking) = under_way.asking.take() else { return };
+        if asking.takes_over() {
+            uncount(&self.shared.counters[usize::from(self.index)].takeovers); // before it is kept
+        }
         under_way.stash = asking.early;
         let start = self.gather.scratch.len();
         asking.handshake.write(lines, &mut self.gather.scratch);
@@ -127,7 +142,9 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let was_asking = std::mem::replace(&mut peer.stage, Stage::Stranger) == Stage::Asking;
         let under_way = peer.under_way();
-        under_way.asking = None;
+        if under_way.asking.take().is_some_and(|asking| asking.takes_over()) {
+            uncount(&self.shared.counters[usize::from(self.index)].takeovers);
+        }
         let is_unasked = matches!(under_way.owed, Some(Owed::Upgrade { .. }));
         if is_unasked {
             under_way.owed = None;
@@ -160,3 +177,6 @@ impl<N: Net> Worker<N> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The app's own thread and two deputies in orders that a real run meets seldom; each test plays
 //! all of them on one thread.
 
+mod calls;
+
 use std::cell::Cell;
 use std::error::Error;
 
@@ -68,6 +70,11 @@ struct Place {
 
 /// A post, and its app in the hands of its own thread.
 fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
+    place_of(&QUIET, worker_c)
+}
+
+/// The same of this app.
+fn place_of(app: &'static ringsocket_app::abi::App, worker_c: usize) -> (Place, Box<AppLoop>) {
     let waker = Arc::new(Waker::simulated(|| {}));
     let (mut rings, mut inbound, mut outlets) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..worker_c {
@@ -84,7 +91,7 @@ fn place(worker_c: usize) -> (Place, Box<AppLoop>) {
     let context =
         Context::new(facts, Outlets::new(outlets, 0, waker), Arc::clone(post.posted()), ticking);
     let mut app =
-        AppLoop::new(Instance::new(Callbacks::linked(&QUIET), context), inbound, Threads::Any);
+        AppLoop::new(Instance::new(Callbacks::linked(app), context), inbound, Threads::Any);
     app.init().expect("it starts");
     let deputies = (0..worker_c).map(|index| Substitute::new(Arc::clone(&post), index)).collect();
     (Place { post, deputies, rings }, Box::new(app))

@@ -1,5 +1,6 @@
 //! One app on both ways, over a network made of queues, with a deputy that does as it is told.
 
+mod decisions;
 mod lost;
 
 use std::net::SocketAddr;
@@ -395,6 +396,5 @@ fn a_few_large_messages_take_up_a_turn_as_well() {
     bench.worker.net.tick = 4;
     clients.iter().for_each(|client| client.came.borrow_mut().extend(frame(BINARY, 60_000)));
     bench.turn();
-    let read_c = read_c.load(Ordering::Relaxed);
-    assert!(read_c < 8, "{read_c}: four looks at the clock, 4 ms apart");
+    assert!(read_c.load(Ordering::Relaxed) < 8, "{read_c:?}: four looks at the clock, 4 ms apart");
 }
