@@ -351,6 +351,19 @@ impl<'a> Outbound<'a> {
         Self::head(Self::FAULT, 0, 0, 0)
     }
 
+    /// The clients that it names, if it is about any.
+    pub fn clients(&self) -> Option<Clients<'a>> {
+        match *self {
+            Self::Send { clients, .. }
+            | Self::Close { clients, .. }
+            | Self::Opened { clients }
+            | Self::Accept { clients, .. }
+            | Self::Refuse { clients, .. }
+            | Self::Subscription { clients, .. } => Some(clients),
+            Self::Drained | Self::Fault => None,
+        }
+    }
+
     /// Reads a record back; `None` only if it was not written by the functions above.
     pub fn decode(inline: &'a [u8], block: Option<&'a [u8]>) -> Option<Self> {
         let rest = inline.get(HEAD..)?;

@@ -4,7 +4,7 @@
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
 //! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle`
-//! (inwards), `deliver`, `topics`, `press`, `gather`, `flush` and `backlog` (outwards), `direct` (there
+//! (inwards), `deliver`, `errands`, `topics`, `press`, `gather`, `flush` and `backlog` (outwards), `direct` (there
 //! and back without a ring), `farewell` (ends of connections and of the worker), `changes` and `retire`
 //! (apps that come and go), `timers`, `silence`, `allowance` and `held` (limits of time, pace and
 //! memory), `loans` (what is sent on without a copy), `trim` (memory after a burst), `counters`.
@@ -20,6 +20,7 @@ pub mod changes;
 pub mod counters;
 mod deliver;
 mod direct;
+mod errands;
 mod farewell;
 mod flush;
 pub mod gather;

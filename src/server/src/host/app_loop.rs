@@ -275,10 +275,11 @@ impl AppLoop {
     /// Makes the calls that threads of the app's own have posted. False if there were none.
     fn run_posted(&mut self) -> Result<bool, AppFault> {
         if self.calls.is_empty() {
-            self.calls = self.instance.context().posted.collect();
-            if self.calls.is_empty() {
+            let posted = &self.instance.context().posted;
+            if !posted.has_calls() {
                 return Ok(false);
             }
+            self.calls = posted.collect();
         }
         let now = self.instance.context().clock;
         let until = now() + BATCH_TIME;

@@ -164,7 +164,8 @@ impl Context {
     ///
     /// # Errors
     /// The codes of the header, here and below.
-    #[inline]
+    // Always, as it is most of what an app calls the server for.
+    #[inline(always)]
     pub fn send(
         &mut self,
         is_text: bool,

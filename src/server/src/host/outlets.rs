@@ -81,11 +81,17 @@ impl Outlets {
 
     /// Makes a frame of header and payload, in the way that suits its size. May wait for memory
     /// until workers are done with earlier frames.
+    #[inline]
     pub fn frame<'a>(&mut self, header: &'a [u8], payload: &'a [u8]) -> Frame<'a> {
         let len = header.len() + payload.len();
         if len < BY_POINTER {
             return Frame::Inline(header, payload);
         }
+        self.block(header, payload)
+    }
+
+    fn block<'a>(&mut self, header: &[u8], payload: &[u8]) -> Frame<'a> {
+        let len = header.len() + payload.len();
         loop {
             if let Ok(mut buffer) = self.blocks.take(len) {
                 buffer.extend_from_slice(header);

@@ -7,6 +7,7 @@ use ringsocket_proto::{CloseCode, Phase};
 
 use super::Worker;
 use super::app_set::AppSet;
+use super::errands::Errand;
 use super::gather::{Gather, Source};
 use super::net::{Net, Token};
 use super::peer::{Peer, Stage};
@@ -80,42 +81,23 @@ impl<N: Net> Worker<N> {
                         source,
                         load: load.as_mut(),
                     };
-                    let (members, topics) = (&self.members[app][..], &self.topics[app]);
-                    let crowd = Crowd { members, topics, exception: &mut self.exception };
-                    reach.clients(scope, clients.iter(), crowd);
+                    if scope == Scope::Listed {
+                        reach.listed(clients.iter());
+                    } else {
+                        let (members, topics) = (&self.members[app][..], &self.topics[app]);
+                        let crowd = Crowd { members, topics, exception: &mut self.exception };
+                        reach.crowd(scope, clients.iter(), crowd);
+                    }
                     // Work for single peers counts for each of them.
                     if let Some(press) = &mut self.press {
                         bytes += std::mem::take(&mut press.strained);
                     }
                 }
-                Outbound::Close { clients, code, reason } => {
-                    let client = clients.iter().next();
-                    let reason = String::from_utf8_lossy(reason).into_owned();
-                    if let (Some(client), Some(code)) = (client, CloseCode::sendable(code)) {
-                        self.close_for(app, client, code, &reason);
-                    }
+                other => {
+                    let errand = Errand::of(&other);
+                    let (more, its_news) = self.run_errand(app, errand);
+                    (bytes, news) = (bytes + more, its_news);
                 }
-                Outbound::Opened { clients } => {
-                    let client = clients.iter().next();
-                    self.enrol(app, client);
-                }
-                Outbound::Accept { clients, lines } => {
-                    // Borrowed from the ring, which is the worker's, too.
-                    let (client, lines) = (clients.iter().next(), lines.to_vec());
-                    bytes += lines.len();
-                    self.let_in(app, client, &lines);
-                }
-                Outbound::Refuse { clients, status, response } => {
-                    let (client, response) = (clients.iter().next(), response.to_vec());
-                    bytes += response.len();
-                    self.turn_down(app, client, status, &response);
-                }
-                Outbound::Subscription { clients, topic, begins } => {
-                    let client = clients.iter().next();
-                    self.set_subscription(app, client, topic, begins);
-                }
-                Outbound::Drained => news = Some(News::Drained),
-                Outbound::Fault => news = Some(News::Fault),
             }
             if news.is_some() {
                 break;
@@ -246,16 +228,15 @@ pub(super) struct Crowd<'a> {
 }
 
 impl<S> Reach<'_, '_, S> {
-    /// Adds the frame to what each client gets that it is for.
-    #[inline]
-    pub(super) fn clients(
+    /// Adds the frame to what each client gets that it is for, where that is not just those listed.
+    pub(super) fn crowd(
         &mut self,
         scope: Scope,
         listed: impl Iterator<Item = ClientId>,
         crowd: Crowd<'_>,
     ) {
         match scope {
-            Scope::Listed => self.listed(listed),
+            Scope::Listed => self.listed(listed), // has its own way, as it is the most frequent
             Scope::All => self.members(crowd.members.iter().copied(), 0),
             Scope::AllExcept => {
                 let exception = self.except(listed, crowd.exception);
@@ -272,7 +253,7 @@ impl<S> Reach<'_, '_, S> {
     /// Adds the frame to what each of the listed clients gets. Ids that have left, or that are
     /// another app's, are skipped.
     #[inline]
-    fn listed(&mut self, clients: impl Iterator<Item = ClientId>) {
+    pub(super) fn listed(&mut self, clients: impl Iterator<Item = ClientId>) {
         for client in clients {
             if let Some(peer) = self.peers.named(token_of(client)) {
                 hand(client.slot(), peer, self.app, self.source, &mut self.load, self.gather);

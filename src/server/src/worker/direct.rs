@@ -235,8 +235,12 @@ impl<N: Net> Sink for Direct<'_, '_, N> {
         };
         let own = usize::from(worker.index);
         let ids = ids.iter().copied().filter(|id| id.worker() == own);
-        let (members, topics) = (&worker.members[*app][..], &worker.topics[*app]);
-        reach.clients(scope, ids, Crowd { members, topics, exception: &mut worker.exception });
+        if scope == Scope::Listed {
+            reach.listed(ids);
+        } else {
+            let (members, topics) = (&worker.members[*app][..], &worker.topics[*app]);
+            reach.crowd(scope, ids, Crowd { members, topics, exception: &mut worker.exception });
+        }
         if let Some(press) = &mut worker.press {
             worker.pressed += std::mem::take(&mut press.strained);
         }
