@@ -4,6 +4,7 @@
 mod bad;
 mod load;
 mod many;
+mod several;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -7,6 +7,7 @@
 
 mod loading;
 mod look;
+mod ordering;
 mod plumbing;
 mod reload;
 mod roster;
@@ -114,6 +115,7 @@ fn serve(
     let kit = kit(config, plumbing.doors);
     let mut supervisor = Supervisor::new(plumbing.shared, kit, plumbing.troubles);
     let app_c = plumbing.apps.len();
+    supervisor.seat_c = app_c;
     for (library, app) in plumbing.apps {
         let (name, ready) = (Arc::clone(&app.name), ready.clone());
         // Nobody listens if the start was given up.

@@ -1,6 +1,6 @@
 //! A reload: apps that have come into the folder are started, others are sent home, and the rest go
 //! on as they are.
-//! Not for: reading and loading files (`look`), or what workers do about it (`worker::changes`).
+//! Not for: reading and loading files (`look`), or what workers are told of it (`ordering`).
 //!
 //! The main thread takes it step by step between its other duties and waits for nothing: first a
 //! thread looks and loads, then new apps run their `init` on threads of their own. Only then do
@@ -19,17 +19,11 @@ use super::supervisor::{Supervisor, tell};
 use crate::config::{Config, Waits};
 use crate::host::api::AppFault;
 use crate::log;
-use crate::site::Site;
 use crate::sys::clock;
 use crate::systemd::{notify, outcome};
-use crate::worker::changes::{Arrival, Change};
-use crate::worker::retire::Departure;
 
 /// Files that were being written to are looked at again after so long, unasked.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
-/// Most apps that drain at a time: of more than these, those that have drained longest are closed.
-const DRAINING_MAX: usize = 16;
 
 /// A reload under way.
 pub(super) struct Reload {
@@ -231,11 +225,12 @@ impl Supervisor {
             self.roster.get(number).map(|resident| (number, &resident.library))
         });
         let libraries: Vec<_> = libraries.collect();
-        match plumbing::build_site(&config, libraries.into_iter(), &self.kit.doors) {
-            Ok(site) => {
-                let numbers: Vec<_> = served.iter().map(|&(number, _)| number).collect();
+        let numbers: Vec<_> = served.iter().map(|&(number, _)| number).collect();
+        let site = plumbing::build_site(&config, libraries.into_iter(), &self.kit.doors);
+        match site.and_then(|site| Ok((site, self.make_room(&arrivals, &numbers)?))) {
+            Ok((site, rooms)) => {
                 self.kit.config = config;
-                self.order(arrivals, &numbers, Arc::new(site));
+                self.order(arrivals, &numbers, rooms, Arc::new(site));
                 self.conclude(asked, found);
             }
             Err(error) => {
@@ -245,72 +240,6 @@ impl Supervisor {
                 self.fail_reload(asked, vec![error.to_string()]);
             }
         }
-    }
-
-    /// Tells the workers what changes.
-    fn order(&mut self, arrivals: Vec<(usize, Vec<Ways>)>, served: &[usize], site: Arc<Site>) {
-        let wait = self.kit.config.waits.drain;
-        let leaves = |number: usize| !served.contains(&number);
-        let departing: Vec<_> = self
-            .roster
-            .iter()
-            .filter(|(number, one)| one.is_serving() && leaves(*number))
-            .map(|(number, _)| (number, Arc::new(())))
-            .collect();
-        for (number, presence) in &departing {
-            if let Some(resident) = self.roster.get_mut(*number) {
-                let (since, presence) = (Instant::now(), Arc::clone(presence));
-                resident.standing = Standing::Draining { since, is_hurried: false, presence };
-                log::notice!(app: resident.name(), "app drains: its clients may stay for {wait:?}");
-            }
-        }
-        let hurried = self.hurry_the_oldest();
-        let mut changes: Vec<_> = self.orders.iter().map(|_| Vec::new()).collect();
-        for (number, ways) in arrivals {
-            if let Some(resident) = self.roster.get_mut(number) {
-                resident.standing = Standing::Serving;
-                log::notice!(app: resident.name(), "app is ready");
-            }
-            for ((to_app, from_app), arrivals) in ways.into_iter().zip(&mut changes) {
-                arrivals.push(Arrival { app: number, to_app, from_app });
-            }
-        }
-        for (orders, arrivals) in self.orders.iter().zip(changes) {
-            let departures = departing.iter().filter_map(|(number, presence)| {
-                let vacancy =
-                    plumbing::lay_vacancy().map_err(|error| log::error!("{error}")).ok()?;
-                Some(Departure { app: *number, wait, vacancy, presence: Arc::clone(presence) })
-            });
-            let (departures, hurried) = (departures.collect(), hurried.clone());
-            orders.give(Change { arrivals, site: Arc::clone(&site), departures, hurried });
-        }
-    }
-
-    /// The numbers of those that have drained for so long that newer ones need their place.
-    fn hurry_the_oldest(&mut self) -> Vec<usize> {
-        let mut draining: Vec<_> = self
-            .roster
-            .iter()
-            .filter_map(|(number, one)| match one.standing {
-                Standing::Draining { since, is_hurried: false, .. } => Some((since, number)),
-                _ => None,
-            })
-            .collect();
-        draining.sort();
-        draining.truncate(draining.len().saturating_sub(DRAINING_MAX));
-        let hurried: Vec<_> = draining.into_iter().map(|(_, number)| number).collect();
-        for number in &hurried {
-            if let Some(resident) = self.roster.get_mut(*number) {
-                log::notice!(
-                    app: resident.name(),
-                    "app is to go now: more than {DRAINING_MAX} apps drain"
-                );
-                if let Standing::Draining { is_hurried, .. } = &mut resident.standing {
-                    *is_hurried = true;
-                }
-            }
-        }
-        hurried
     }
 
     /// Says what came of the reload.

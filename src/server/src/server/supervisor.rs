@@ -52,6 +52,8 @@ pub(super) struct Supervisor {
     pub(super) workers: Vec<Supervised>,
     /// How workers are told what changes, in their order.
     pub(super) orders: Vec<Orders>,
+    /// Numbers of apps that workers have heard of: all below this one.
+    pub(super) seat_c: usize,
     pub(super) kit: Kit,
     /// Apps that are not served as they should be, and why.
     pub(super) troubles: Vec<(String, String)>,
@@ -73,6 +75,7 @@ impl Supervisor {
             roster: Roster::default(),
             workers: Vec::new(),
             orders: Vec::new(),
+            seat_c: 0,
             kit,
             troubles,
             reload: None,

@@ -21,7 +21,7 @@ use crate::waker::Waker;
 /// What a worker is to change, all in one turn.
 #[derive(Debug)]
 pub struct Change {
-    /// Apps that come: from now on there are rings to and from them.
+    /// Apps that come: from now on there are rings to and from them. In the order of their numbers.
     pub arrivals: Vec<Arrival>,
     /// What is served from now on. It leads to no app that departs.
     pub site: Arc<Site>,

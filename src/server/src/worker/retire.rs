@@ -12,6 +12,7 @@ use super::net::Net;
 use super::to_app::ToApp;
 use super::{Life, Worker};
 use crate::message::Inbound;
+use crate::waker::Waker;
 
 /// An app that is to go.
 #[derive(Debug)]
@@ -34,6 +35,15 @@ pub struct Vacancy {
     pub producer: Producer,
     /// In place of the outbound ring.
     pub consumer: Consumer,
+}
+
+impl Vacancy {
+    /// The worker's ends: records for nobody are taken and forgotten.
+    pub fn occupy(self, waker: Arc<Waker>) -> (ToApp, Consumer) {
+        let mut nobody = ToApp::new(self.producer, 0, waker, None);
+        nobody.fail();
+        (nobody, self.consumer)
+    }
 }
 
 /// An app that goes.
@@ -121,13 +131,12 @@ impl<N: Net> Worker<N> {
     }
 
     /// Lets go of an app that has no clients any more, and has been told that none will come.
-    fn vacate(&mut self, app: usize, Vacancy { producer, consumer }: Vacancy) {
+    fn vacate(&mut self, app: usize, vacancy: Vacancy) {
         self.to_apps[app].publish();
         let waker = self.to_apps[app].waker();
-        let mut nobody = ToApp::new(producer, 0, Arc::clone(&waker), None);
-        nobody.fail(); // records for it are taken and forgotten
+        let (nobody, from_nobody) = vacancy.occupy(Arc::clone(&waker));
         self.to_apps.put(app, nobody);
-        self.from_apps[app] = consumer;
+        self.from_apps[app] = from_nobody;
         // It may wait for space in a ring that is abandoned now, or for a worker that it was left to.
         waker.wake();
     }
