@@ -67,7 +67,7 @@ enum class Result {
     case Result::bad_code: return "an app must not send this code";
     case Result::not_here: return "this is not allowed in this callback";
     case Result::bad_argument: return "an argument makes no sense, such as text that is not UTF-8";
-    case Result::limit: return "a limit is reached";
+    case Result::limit: return "a limit has been reached";
     }
     return "the server knows why";
 }
