@@ -1,5 +1,5 @@
 /* A test app in C++ that throws in the callback that a define names when a test compiles it:
- * THROW_INIT, THROW_OPEN, THROW_READ, THROW_CLOSE or THROW_TIMER, an expression to throw. Its read
+ * THROW_INIT, THROW_UPGRADE, THROW_OPEN, THROW_READ, THROW_CLOSE or THROW_TIMER, an expression to throw. Its read
  * takes text only, and echoes. Not an example to follow. */
 
 #include <ringsocket.hpp>
@@ -18,6 +18,14 @@ public:
         throw THROW_INIT;
 #endif
         cx.set_timer(std::chrono::milliseconds(1));
+    }
+
+    Decision upgrade(Context &, Client, const Upgrade &)
+    {
+#ifdef THROW_UPGRADE
+        throw THROW_UPGRADE;
+#endif
+        return Accept();
     }
 
     void open(Context &, Client)

@@ -2,6 +2,7 @@
 //! it: by `ringsocket reload`, which says what came of it.
 
 mod bad;
+mod languages;
 mod load;
 mod many;
 mod several;

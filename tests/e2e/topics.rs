@@ -1,5 +1,5 @@
 //! Topics: who is subscribed gets what is published, in order, and nobody else does; on every way
-//! there is between workers and apps, in both languages.
+//! there is between workers and apps, in each language.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use ringsocket_tests::prng::Prng;
 
 const TOPICS: [&str; 4] = ["a", "b/c", "\u{fc}ber", "d"];
 
-/// The app in Rust or in C, with this word for `threads`, so many workers, and more keys.
+/// The app in this language, with this word for `threads`, so many workers, and more keys.
 fn start(language: &str, threads: &str, worker_c: usize, keys: &str) -> Daemon {
     let config = format!(
         r#"{{ {keys} "worker_c": {worker_c}, "apps": [{{ "name": "topics", "threads": "{threads}" }}] }}"#
@@ -18,14 +18,15 @@ fn start(language: &str, threads: &str, worker_c: usize, keys: &str) -> Daemon {
     let builder = Builder::new().sockets_of_one_port(worker_c).config(&config);
     let builder = match language {
         "Rust" => builder.app("topics"),
-        _ => builder.c_app("tests/apps/topics.c", &[], "topics"),
+        "C" => builder.c_app("tests/apps/topics.c", &[], "topics"),
+        _ => builder.cpp_app("tests/apps/cpp-topics.cpp", &[], "topics"),
     };
     builder.start()
 }
 
 /// All of them.
 fn each(check: impl Fn(&str, &str, usize)) {
-    for language in ["Rust", "C"] {
+    for language in ["Rust", "C", "C++"] {
         for threads in ["own", "any"] {
             for worker_c in [1, 3] {
                 check(language, threads, worker_c);
@@ -186,7 +187,7 @@ fn who_has_left_before_its_open_is_subscribed_to_nothing() {
 #[test]
 fn topics_are_limited_per_client_and_per_app() {
     let full = "a limit has been reached";
-    for language in ["Rust", "C"] {
+    for language in ["Rust", "C", "C++"] {
         let keys = r#""max_topics_per_client": 2, "max_topics_per_app": 3,"#;
         let daemon = start(language, "any", 2, keys);
         let (mut one, mut other) = (subscribed(&daemon, "a"), subscribed(&daemon, "c"));
@@ -244,4 +245,16 @@ fn large_messages_reach_all_subscribers() {
         drop(clients);
         daemon.stop_well();
     });
+}
+
+#[test]
+fn mistakes_in_cpp_are_told_and_logged() {
+    let daemon = start("C++", "own", 1, "");
+    let mut client = daemon.connect("/topics");
+    assert_eq!(ask(&mut client, "mistakes"), "it is too large");
+    daemon.wait_log_line(&["a client was not subscribed: it is too large (client ", "app=topics"]);
+    daemon.wait_log_line(&["a message was not sent: it is too large (15 bytes)", "app=topics"]);
+    client.close_cleanly();
+    // Nobody hears of a client that has left.
+    assert_eq!(daemon.stop_well().log.matches("was not subscribed").count(), 1);
 }

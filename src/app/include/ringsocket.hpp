@@ -31,15 +31,18 @@
  *     void close(Context &, Client)
  *     void close(Context &, Client, const Close &)
  *     void timer(Context &)
+ *     Decision upgrade(Context &, Client, const Upgrade &)   see upgrade.hpp
  *     void drain(Context &, std::chrono::microseconds)   replaced or removed: see struct rs_app
  *     ~App()                               last of all
  *
  *     static constexpr std::array<std::string_view, n> subprotocols
  *     static constexpr bool any_thread = true          see RS_APP_ANY_THREAD
  *
- * A message of a kind that no read takes closes its sender with wrong_kind.
+ * A message of a kind that no read takes closes its sender with wrong_kind. Threads of
+ * an app's own reach it by a Handle, see handle.hpp.
  *
- * Exceptions. A Rejection out of open or read closes that client. Any other that
+ * Exceptions. A Rejection out of open or read closes that client, out of upgrade it
+ * refuses it, with its code for a status and its reason for a body. Any other that
  * leaves a callback is logged and stops the app, as RS_CB_FATAL does; other apps go
  * on. Out of the constructor it keeps the app from starting. Destructors are
  * noexcept, so that an exception out of one ends the whole server, like anything
@@ -55,6 +58,8 @@
 #include "ringsocket/context.hpp"
 #include "ringsocket/message.hpp"
 #include "ringsocket/request.hpp"
+#include "ringsocket/upgrade.hpp"
+#include "ringsocket/handle.hpp"
 #include "ringsocket/export.hpp"
 
 /* Exports a class as this library's app: once, outside of any namespace. */

@@ -14,6 +14,10 @@ fn apps_compile_without_a_warning() {
         ("apps/ticker-cpp/ticker.cpp", "-DNONE"),
         ("tests/apps/cpp-typed.cpp", "-DNONE"),
         ("tests/apps/cpp-throws.cpp", "-DTHROW_READ=1"),
+        ("tests/apps/cpp-gate.cpp", "-DNONE"),
+        ("tests/apps/cpp-leaves.cpp", "-DVERSION=one"),
+        ("tests/apps/cpp-oracle.cpp", "-DNONE"),
+        ("tests/apps/cpp-topics.cpp", "-DNONE"),
     ];
     for compiler in CPP {
         for standard in CPP_STANDARDS {
@@ -55,6 +59,21 @@ fn mistakes_do_not_compile() {
             "the app's close does not",
         ),
         ("void timer(Context &) {}", "void timer(int) {}", "the app's timer does not"),
+        (
+            "Decision upgrade(Context &, Client, const Upgrade &) { return later; }",
+            "void upgrade(Context &, Client, const Upgrade &) {}",
+            "the app's upgrade does not",
+        ),
+        (
+            "void drain(Context &, std::chrono::microseconds) {}",
+            "void drain(Context &) {}",
+            "the app's drain does not",
+        ),
+        (
+            "Handle<App> h; void timer(Context &) { (void) h.post([](App &, Context &) {}); }",
+            "Handle<App> h; void timer(Context &) { (void) h.post([](App &) {}); }",
+            "what is posted takes (App &, Context &)",
+        ),
         ("explicit App(Context &) {}", "explicit App(int) {}", "an app is constructed from"),
         (
             "static constexpr std::array<std::string_view, 1> subprotocols = {\"v1\"};",

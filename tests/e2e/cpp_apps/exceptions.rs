@@ -2,6 +2,7 @@
 
 use ringsocket_tests::client::Client;
 use ringsocket_tests::daemon::{Builder, Daemon};
+use ringsocket_tests::handshake::Request;
 
 /// An app that throws `what` in `callback`, beside one that echoes.
 fn start(callback: &str, what: &str) -> Daemon {
@@ -16,7 +17,10 @@ fn stops(callback: &str, what: &str, line: &str) {
     let daemon = start(callback, what);
     let mut bystander = daemon.connect("/echo");
     let mut clients: Vec<Client> = Vec::new();
-    if !matches!(callback, "INIT" | "TIMER") {
+    if callback == "UPGRADE" {
+        let request = Request::upgrade("localhost", "/throws");
+        assert_eq!(Client::refused(daemon.address(), &request).unwrap().status, 503);
+    } else if !matches!(callback, "INIT" | "TIMER") {
         clients =
             (0..2).filter_map(|_| Client::connect(daemon.address(), "/throws").ok()).collect();
         let client = clients.first_mut().expect("the first client is let in");
@@ -40,7 +44,7 @@ fn stops(callback: &str, what: &str, line: &str) {
 
 #[test]
 fn an_exception_in_any_callback_stops_that_app_alone() {
-    for callback in ["INIT", "OPEN", "READ", "CLOSE", "TIMER"] {
+    for callback in ["INIT", "UPGRADE", "OPEN", "READ", "CLOSE", "TIMER"] {
         let text = format!("thrown in {callback}");
         stops(
             callback,
@@ -79,6 +83,7 @@ fn a_rejection_closes_one_client_and_only_where_there_is_one() {
     ));
     other.expect_closed(4901);
     daemon.stop_well();
+    stops("UPGRADE", "Rejection(4005)", "a Rejection of a code or reason that must not be");
     stops("CLOSE", "Rejection(4005, \"no\")", "a Rejection where there is no client: no");
     stops("READ", "Rejection(1006, \"odd\")", "a Rejection of a code or reason that must not be");
     let long = "Rejection(4000, std::string(124, 'a'))";

@@ -27,9 +27,9 @@
  *
  * Once in an app, at file scope. The callbacks take the rs_t * and return rs_cb_ret,
  * that of the timer rs_timer_ret; both may also be declared as int. An app that may
- * run on any thread, speaks subprotocols, or decides about upgrades, adds
- * RS_FLAGS(RS_APP_...), RS_SUBPROTOCOLS("name", ...) or RS_UPGRADE(cb) (see upgrade.h)
- * after the five.
+ * run on any thread, speaks subprotocols, decides about upgrades, or takes leave, adds
+ * RS_FLAGS(RS_APP_...), RS_SUBPROTOCOLS("name", ...), RS_UPGRADE(cb) (see upgrade.h) or
+ * RS_DRAIN(cb) (see drain.h) after the five.
  *
  *     RS_INIT(cb[, size])          first of all; size of rs_get_app_data in bytes
  *     RS_OPEN(cb)                  a client has connected
@@ -70,6 +70,7 @@
 #include <threads.h>
 
 #include "decode.h"
+#include "drain.h"
 #include "handle.h"
 #include "upgrade.h"
 
@@ -320,6 +321,11 @@
     RS_APP_OF_(init_, open_, read_, close_, timer_, RS_DO_##a_ RS_DO_##b_ RS_DO_##c_, \
                RS_PART_##a_ RS_PART_##b_ RS_PART_##c_, RS_TABLE_##a_, RS_TABLE_##b_, \
                RS_TABLE_##c_)
+#define RS_APP_9(init_, open_, read_, close_, timer_, a_, b_, c_, d_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, \
+               RS_DO_##a_ RS_DO_##b_ RS_DO_##c_ RS_DO_##d_, \
+               RS_PART_##a_ RS_PART_##b_ RS_PART_##c_ RS_PART_##d_, RS_TABLE_##a_, \
+               RS_TABLE_##b_, RS_TABLE_##c_, RS_TABLE_##d_)
 
 #define RS_APP_OF_(init_, open_, read_, close_, timer_, do_, parts_, ...) \
     _Thread_local struct rs_session_ *rs_session_; \

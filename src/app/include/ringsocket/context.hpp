@@ -2,9 +2,9 @@
 
 /*
  * ringsocket/context.hpp: what an app in C++ acts through during a callback: it
- * sends, closes, asks, sets the timer and logs. Included by ringsocket.hpp. Decides
- * nothing: each method is one call of struct rs_host, whose comments in ringsocket.h
- * say the rest.
+ * sends, subscribes, decides, attaches, closes, asks, sets the timer and logs. Included
+ * by ringsocket.hpp. Does little itself: each method is one call of struct rs_host,
+ * whose comments in ringsocket.h say the rest.
  */
 
 #ifndef RINGSOCKET_CONTEXT_HPP
@@ -12,129 +12,17 @@
 
 #include "../ringsocket.h"
 #include "message.hpp"
+#include "upgrade.hpp"
+#include "values.hpp"
 
-#include <arpa/inet.h>
-
-#include <array>
 #include <chrono>
-#include <compare>
-#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
-#include <ostream>
 #include <ratio>
 #include <sstream>
-#include <version>
-#ifdef __cpp_lib_source_location
-#include <source_location>
-#endif
 
 namespace ringsocket {
-
-/* Number of a client: never 0, and never given to another client while the server runs, so it
- * can be kept and used as a key. What is sent to a client that has left reaches nobody. */
-class Client {
-public:
-    Client() = default;
-    explicit Client(rs_client_id id) noexcept : id_(id) {}
-
-    [[nodiscard]] rs_client_id id() const noexcept { return id_; }
-    auto operator<=>(const Client &) const = default;
-    friend std::ostream &operator<<(std::ostream &out, Client client) { return out << client.id_; }
-
-private:
-    rs_client_id id_ = 0;
-};
-
-/* Lists of clients are handed to the server as they lie. */
-static_assert(sizeof(Client) == sizeof(rs_client_id) && std::is_standard_layout_v<Client>);
-
-/* How a call into the server ended. */
-enum class Result {
-    ok = RS_OK,
-    no_client = RS_E_CLIENT,    /* it has left */
-    too_large = RS_E_SIZE,      /* a message, a reason, or all that open sends */
-    bad_code = RS_E_CODE,       /* a close code that an app must not send */
-    not_here = RS_E_CALL,       /* not allowed in this callback */
-    bad_argument = RS_E_ARG     /* such as text that is not UTF-8 */
-};
-
-[[nodiscard]] constexpr std::string_view to_string(Result result) noexcept
-{
-    switch (result) {
-    case Result::ok: return "it worked";
-    case Result::no_client: return "the client has left";
-    case Result::too_large: return "it is too large";
-    case Result::bad_code: return "an app must not send this code";
-    case Result::not_here: return "this is not allowed in this callback";
-    case Result::bad_argument: return "an argument makes no sense, such as text that is not UTF-8";
-    }
-    return "the server knows why";
-}
-
-/* Importance of a log line. */
-enum class Level {
-    error = RS_LEVEL_ERROR,
-    warning = RS_LEVEL_WARNING,
-    notice = RS_LEVEL_NOTICE,
-    info = RS_LEVEL_INFO,
-    debug = RS_LEVEL_DEBUG
-};
-
-#ifdef __cpp_lib_source_location
-using Place = std::source_location;
-#else
-/* In place of std::source_location, which clang lacks before version 16. */
-class Place {
-public:
-    static constexpr Place current(const char *file = __builtin_FILE(),
-                                   const char *function = __builtin_FUNCTION(),
-                                   std::uint_least32_t line = __builtin_LINE()) noexcept
-    {
-        Place place;
-        place.file_ = file;
-        place.function_ = function;
-        place.line_ = line;
-        return place;
-    }
-    [[nodiscard]] constexpr const char *file_name() const noexcept { return file_; }
-    [[nodiscard]] constexpr const char *function_name() const noexcept { return function_; }
-    [[nodiscard]] constexpr std::uint_least32_t line() const noexcept { return line_; }
-
-private:
-    const char *file_ = "", *function_ = "";
-    std::uint_least32_t line_ = 0;
-};
-#endif
-
-/* The beginning of a log line, and where it stands in the app's source. */
-class Line {
-public:
-    template <std::convertible_to<std::string_view> T>
-    Line(const T &text, Place place = Place::current()) : text_(text), place_(place) {}
-
-    [[nodiscard]] std::string_view text() const noexcept { return text_; }
-    [[nodiscard]] const Place &place() const noexcept { return place_; }
-
-private:
-    std::string_view text_;
-    Place place_;
-};
-
-/* Who a client is. Behind proxies that the server trusts, what they tell. */
-struct ClientInfo {
-    std::uint16_t endpoint_id; /* of the server's configuration */
-    std::string ip;            /* "192.0.2.1", "2001:db8::1"; empty for a unix socket */
-    std::uint16_t port;        /* 0 if proxies tell none */
-};
-
-/* What an app may know of the server's configuration. */
-struct Conf {
-    std::string_view app_name;    /* of this app; valid for the life of the process */
-    std::size_t worker_c;         /* number of worker threads */
-    std::size_t max_message_size; /* in bytes, both ways */
-    Level log_level;              /* the least important one that is logged */
-};
 
 class Context;
 
@@ -157,6 +45,7 @@ public:
 private:
     friend class Context;
     friend class Everyone;
+    friend class Subscribers;
     Recipients(const Context &cx, enum rs_recipients to, std::span<const Client> clients) noexcept
         : cx_(&cx), to_(to), clients_(clients) {}
     Recipients(const Context &cx, enum rs_recipients to, Client client) noexcept
@@ -166,6 +55,7 @@ private:
     enum rs_recipients to_;
     Client one_; /* in place of the list, if it is anybody */
     std::span<const Client> clients_;
+    std::optional<std::string_view> topic_; /* whose subscribers, but for the list */
 };
 
 /* All clients of the app, and all but some. */
@@ -190,10 +80,38 @@ private:
         : Recipients(cx, RS_TO_ALL, std::span<const Client>()) {}
 };
 
+/* All subscribers of a topic, and all but some. That there are none is no error. */
+class Subscribers : public Recipients {
+public:
+    [[nodiscard]] Recipients except(Client client) const noexcept
+    {
+        return of({*cx_, RS_TO_ALL_EXCEPT, client}, *topic_);
+    }
+    [[nodiscard]] Recipients except(std::span<const Client> clients) const noexcept
+    {
+        return of({*cx_, RS_TO_ALL_EXCEPT, clients}, *topic_);
+    }
+    [[nodiscard]] Recipients except(std::initializer_list<Client> clients) const noexcept
+    {
+        return except(std::span(clients.begin(), clients.size()));
+    }
+
+private:
+    friend class Context;
+    Subscribers(const Context &cx, std::string_view topic) noexcept
+        : Recipients(of({cx, RS_TO_ALL, std::span<const Client>()}, topic)) {}
+
+    static Recipients of(Recipients recipients, std::string_view topic) noexcept
+    {
+        recipients.topic_ = topic;
+        return recipients;
+    }
+};
+
 /* What a callback acts through. It belongs to one call and cannot be kept. */
 class Context {
 public:
-    explicit Context(rs_t *rs) noexcept : rs_(rs) {}
+    explicit Context(rs_t *rs, const void *app = nullptr) noexcept : rs_(rs), app_(app) {}
     Context(const Context &) = delete;
     Context &operator=(const Context &) = delete;
 
@@ -211,6 +129,81 @@ public:
         return to(std::span(clients.begin(), clients.size()));
     }
     [[nodiscard]] Everyone to_all() const noexcept { return Everyone(*this); }
+    /* It costs the same however many other clients there are. */
+    [[nodiscard]] Subscribers to_topic(std::string_view topic) const noexcept
+    {
+        return {*this, topic};
+    }
+
+    /* Subscribe a client to a topic, a name of 1 to 255 bytes that is there while anybody is
+     * subscribed to it, and end that; a client that goes is subscribed to nothing any more, already
+     * in its close. To do either twice does nothing. What cannot be done is an error in the log, but
+     * for a client that has left; the try_ forms say why instead.
+     * Result::limit beyond max_topics_per_client or max_topics_per_app of the configuration;
+     * too_large for a name of another size; not_here in the constructor and the destructor. */
+    void subscribe(Client client, std::string_view topic, Place place = Place::current()) const
+    {
+        report(try_subscribe(client, topic), "a client was not subscribed: ", client, place);
+    }
+    void unsubscribe(Client client, std::string_view topic, Place place = Place::current()) const
+    {
+        report(try_unsubscribe(client, topic), "a client was not unsubscribed: ", client, place);
+    }
+    [[nodiscard]] Result try_subscribe(Client client, std::string_view topic) const noexcept
+    {
+        const auto [name, size] = detail::raw_of(detail::bytes_of(topic));
+        return Result(rs_->host->subscribe(rs_, client.id(), name, size));
+    }
+    [[nodiscard]] Result try_unsubscribe(Client client, std::string_view topic) const noexcept
+    {
+        const auto [name, size] = detail::raw_of(detail::bytes_of(topic));
+        return Result(rs_->host->unsubscribe(rs_, client.id(), name, size));
+    }
+
+    /* Let in a client of which upgrade has said Later, or turn it away: see Accept and Refusal.
+     * What cannot be done is an error in the log, and the client goes on waiting; if it has left,
+     * nothing happens. The try_ forms say why: Result::no_client also for a client about which is
+     * decided already. If it is not let in, its value is destroyed. */
+    void accept(Client client, Accept accept = {}, Place place = Place::current()) const
+    {
+        report(try_accept(client, std::move(accept)), "a client was not accepted: ", client, place);
+    }
+    void refuse(Client client, const Refusal &refusal, Place place = Place::current()) const
+    {
+        report(try_refuse(client, refusal), "a client was not refused: ", client, place);
+    }
+    [[nodiscard]] Result try_accept(Client client, Accept accept) const
+    {
+        return detail::accept(rs_, client, std::move(accept));
+    }
+    [[nodiscard]] Result try_refuse(Client client, const Refusal &refusal) const
+    {
+        return detail::refuse(rs_, client, refusal);
+    }
+
+    /* Gives an open client a value of the app's own, in place of the one that it has, which is
+     * destroyed first. It lives until the client's close has returned. Its destructor runs between
+     * callbacks, or within this call. Returns where it is; nullptr, and the value is destroyed, if
+     * the client is not open. */
+    template <class T> T *attach(Client client, T value) const
+    {
+        Value whole(std::move(value));
+        T *const at = whole.template get<T>();
+        return detail::attach(rs_, client, std::move(whole)) == RS_OK ? at : nullptr;
+    }
+    /* The value of a client, from its open until its close has returned; nullptr if it has none,
+     * or one of another type: T is exactly the type that was attached. */
+    template <class T> [[nodiscard]] T *attached(Client client) const noexcept
+    {
+        void *data = nullptr;
+        rs_->host->client_data(rs_, client.id(), &data);
+        return detail::get<T>(data);
+    }
+    /* Destroys the value of an open client, if it has one. */
+    void detach(Client client) const noexcept
+    {
+        rs_->host->set_client_data(rs_, client.id(), nullptr, nullptr);
+    }
 
     /* Closes a client after what was sent to it before, with a Close frame of this code (1000 is
      * a normal end, 3000 to 4999 are an app's own) and reason (UTF-8, at most 123 bytes).
@@ -226,8 +219,8 @@ public:
     [[nodiscard]] Result try_close(Client client, std::uint16_t code,
                                    std::string_view reason = {}) const noexcept
     {
-        const auto *const data = reinterpret_cast<const std::uint8_t *>(reason.data());
-        return Result(rs_->host->close(rs_, client.id(), code, data, reason.size()));
+        const auto [data, size] = detail::raw_of(detail::bytes_of(reason));
+        return Result(rs_->host->close(rs_, client.id(), code, data, size));
     }
 
     /* Nothing once the client's close has returned. */
@@ -237,11 +230,7 @@ public:
         if (rs_->host->client_info(rs_, client.id(), &raw) != RS_OK) {
             return std::nullopt;
         }
-        std::array<char, INET6_ADDRSTRLEN> ip{};
-        if (raw.family != RS_FAMILY_NONE) {
-            inet_ntop(raw.family, raw.ip, ip.data(), ip.size());
-        }
-        return ClientInfo{raw.endpoint_id, ip.data(), raw.port};
+        return detail::info_of(raw);
     }
 
     /* Has timer called once, after at least this time (rounded up to microseconds), in place of
@@ -298,8 +287,14 @@ public:
         log(Level::debug, line, more...);
     }
 
-    /* For what ringsocket.h has and this does not: the server's functions. */
+    /* For what ringsocket.h has and this does not: the server's functions. A value that is attached
+     * by set_client_data itself is not for attached. */
     [[nodiscard]] rs_t *raw() const noexcept { return rs_; }
+    /* Whether the callback is one of this class. */
+    template <class App> [[nodiscard]] bool is_of() const noexcept
+    {
+        return app_ == &detail::tag<App>;
+    }
 
 private:
     void write(Level level, const Place &place, std::string_view text) const noexcept
@@ -309,18 +304,31 @@ private:
                        text.size());
     }
 
+    /* A client that has left is no error. */
+    void report(Result result, const char *what, Client client, const Place &place) const
+    {
+        if (result != Result::ok && result != Result::no_client) {
+            error({what, place}, to_string(result), " (client ", client, ")");
+        }
+    }
+
     rs_t *rs_;
+    const void *app_; /* detail::tag of the app's class */
 };
 
 inline Result Recipients::try_send(Message message) const noexcept
 {
     const bool is_one = one_ != Client();
-    const Client *const clients = is_one ? &one_ : clients_.data();
+    const auto *const clients = reinterpret_cast<const rs_client_id *>(is_one ? &one_ : clients_.data());
+    const std::size_t client_c = is_one ? 1 : clients_.size();
+    const auto kind = message.is_text() ? RS_UTF8 : RS_BIN;
+    const auto [data, size] = detail::raw_of(message.bytes());
     rs_t *const rs = cx_->raw();
-    return Result(rs->host->send(
-        rs, message.is_text() ? RS_UTF8 : RS_BIN,
-        reinterpret_cast<const std::uint8_t *>(message.bytes().data()), message.bytes().size(), to_,
-        reinterpret_cast<const rs_client_id *>(clients), is_one ? 1 : clients_.size()));
+    if (topic_) {
+        const auto [name, name_size] = detail::raw_of(detail::bytes_of(*topic_));
+        return Result(rs->host->publish(rs, name, name_size, kind, data, size, clients, client_c));
+    }
+    return Result(rs->host->send(rs, kind, data, size, to_, clients, client_c));
 }
 
 inline void Recipients::send(Message message, Place place) const
@@ -333,12 +341,5 @@ inline void Recipients::send(Message message, Place place) const
 }
 
 } // namespace ringsocket
-
-template <> struct std::hash<ringsocket::Client> {
-    std::size_t operator()(ringsocket::Client client) const noexcept
-    {
-        return std::hash<rs_client_id>()(client.id());
-    }
-};
 
 #endif /* RINGSOCKET_CONTEXT_HPP */

@@ -10,11 +10,11 @@
 #define RINGSOCKET_EXPORT_HPP
 
 #include "context.hpp"
+#include "guard.hpp"
 #include "request.hpp"
+#include "upgrade.hpp"
 
 #include <chrono>
-#include <cstdio>
-#include <exception>
 #include <type_traits>
 
 namespace ringsocket {
@@ -42,6 +42,9 @@ template <class App> concept Closes = requires(App &app, Context &cx) { app.clos
 template <class App> concept ClosesWithReason =
     requires(App &app, Context &cx, const Close &close) { app.close(cx, Client(), close); };
 template <class App> concept HasTimer = requires(App &app, Context &cx) { app.timer(cx); };
+template <class App> concept Decides = requires(App &app, Context &cx, const Upgrade &upgrade) {
+    { app.upgrade(cx, Client(), upgrade) } -> std::convertible_to<Decision>;
+};
 template <class App> concept Drains =
     requires(App &app, Context &cx) { app.drain(cx, std::chrono::microseconds()); };
 
@@ -58,51 +61,9 @@ RINGSOCKET_NAMES_(open)
 RINGSOCKET_NAMES_(read)
 RINGSOCKET_NAMES_(close)
 RINGSOCKET_NAMES_(timer)
+RINGSOCKET_NAMES_(upgrade)
 RINGSOCKET_NAMES_(drain)
 #undef RINGSOCKET_NAMES_
-
-/* -------------------------------------------------------------------------- *
- * Exceptions                                                                 *
- * -------------------------------------------------------------------------- */
-
-/* Logs why the app stops. Without the heap, which may be what is exhausted. */
-inline int fault(rs_t *rs, const char *callback, const char *what, const char *why) noexcept
-{
-    std::array<char, 1000> text;
-    std::snprintf(text.data(), text.size(), "`%s` threw %s%s", callback, what, why);
-    const std::string_view line = text.data();
-    rs->host->log(rs, RS_LEVEL_ERROR, nullptr, 0, nullptr,
-                  reinterpret_cast<const std::uint8_t *>(line.data()), line.size());
-    return RS_CB_FATAL;
-}
-
-/* Runs a callback; client is the one it is for, or 0. */
-template <class Body>
-int guard(rs_t *rs, const char *callback, rs_client_id client, Body body) noexcept
-{
-    try {
-        Context cx(rs);
-        body(cx);
-        return RS_CB_OK;
-    } catch (const Rejection &rejection) {
-        if (client == 0) {
-            return fault(rs, callback, "a Rejection where there is no client: ", rejection.what());
-        }
-        const std::string_view reason = rejection.what();
-        const int result =
-            rs->host->close(rs, client, rejection.code(),
-                            reinterpret_cast<const std::uint8_t *>(reason.data()), reason.size());
-        if (result == RS_OK || result == RS_E_CLIENT) {
-            return RS_CB_OK;
-        }
-        return fault(rs, callback, "a Rejection of a code or reason that must not be sent: ",
-                     rejection.what());
-    } catch (const std::exception &exception) {
-        return fault(rs, callback, "an exception: ", exception.what());
-    } catch (...) {
-        return fault(rs, callback, "something that is no std::exception", "");
-    }
-}
 
 /* -------------------------------------------------------------------------- *
  * Callbacks                                                                  *
@@ -113,7 +74,7 @@ template <class App> int init(rs_t *rs, void **state) noexcept
     if (rs->host->abi_version != RS_ABI_VERSION || rs->host->struct_size < sizeof(struct rs_host)) {
         return fault(rs, "init", "an exception: ", "the server is older than the app's headers");
     }
-    return guard(rs, "init", 0, [&](Context &cx) {
+    return guard<App>(rs, "init", [&](Context &cx) {
         if constexpr (std::is_constructible_v<App, Context &>) {
             *state = new App(cx);
         } else {
@@ -124,7 +85,7 @@ template <class App> int init(rs_t *rs, void **state) noexcept
 
 template <class App> int open(rs_t *rs, void *state, rs_client_id client) noexcept
 {
-    return guard(rs, "open", client, [&](Context &cx) {
+    return guard<App>(rs, "open", client, close_rejected, [&](Context &cx) {
         App &app = *static_cast<App *>(state);
         if constexpr (OpensRequests<App>) {
             struct rs_request raw{};
@@ -140,7 +101,7 @@ template <class App>
 int read(rs_t *rs, void *state, rs_client_id client, enum rs_data_kind kind,
          const std::uint8_t *data, std::size_t size) noexcept
 {
-    return guard(rs, "read", client, [&](Context &cx) {
+    return guard<App>(rs, "read", client, close_rejected, [&](Context &cx) {
         App &app = *static_cast<App *>(state);
         if (kind == RS_UTF8) {
             if constexpr (ReadsText<App>) {
@@ -163,7 +124,7 @@ template <class App>
 int close(rs_t *rs, void *state, rs_client_id client, std::uint16_t code,
           struct rs_bytes reason) noexcept
 {
-    return guard(rs, "close", 0, [&](Context &cx) {
+    return guard<App>(rs, "close", [&](Context &cx) {
         App &app = *static_cast<App *>(state);
         if constexpr (ClosesWithReason<App>) {
             app.close(cx, Client(client), Close{code, text_of(reason)});
@@ -175,19 +136,43 @@ int close(rs_t *rs, void *state, rs_client_id client, std::uint16_t code,
 
 template <class App> int timer(rs_t *rs, void *state) noexcept
 {
-    return guard(rs, "timer", 0, [&](Context &cx) { static_cast<App *>(state)->timer(cx); });
+    return guard<App>(rs, "timer", [&](Context &cx) { static_cast<App *>(state)->timer(cx); });
+}
+
+/* Hands on what the app has decided. A client whose answer cannot be given is not left without. */
+inline void decide(Context &cx, Client client, Decision decision)
+{
+    Result result = Result::ok;
+    if (auto *const accepted = std::get_if<Accept>(&decision)) {
+        result = cx.try_accept(client, std::move(*accepted));
+    } else if (const auto *const refusal = std::get_if<Refusal>(&decision)) {
+        result = cx.try_refuse(client, *refusal);
+    }
+    if (result != Result::ok) {
+        cx.error("the decision about client ", client, " cannot be carried out: ", to_string(result));
+        (void) cx.try_refuse(client, Refusal{.status = 500}); /* unless it was the second one */
+    }
+}
+
+template <class App>
+int upgrade(rs_t *rs, void *state, rs_client_id client, const struct rs_upgrade *raw) noexcept
+{
+    return guard<App>(rs, "upgrade", client, refuse_rejected, [&](Context &cx) {
+        App &app = *static_cast<App *>(state);
+        decide(cx, Client(client), app.upgrade(cx, Client(client), Upgrade(*raw)));
+    });
 }
 
 template <class App> int drain(rs_t *rs, void *state, std::uint64_t microseconds) noexcept
 {
-    return guard(rs, "drain", 0, [&](Context &cx) {
+    return guard<App>(rs, "drain", [&](Context &cx) {
         static_cast<App *>(state)->drain(cx, std::chrono::microseconds(microseconds));
     });
 }
 
 template <class App> void quit(rs_t *rs, void *state) noexcept
 {
-    guard(rs, "the destructor", 0, [&](Context &) { delete static_cast<App *>(state); });
+    guard<App>(rs, "the destructor", [&](Context &) { delete static_cast<App *>(state); });
 }
 
 /* -------------------------------------------------------------------------- *
@@ -273,6 +258,9 @@ template <class App> consteval void check()
                   "Close &), or is private");
     static_assert(HasTimer<App> || !Names_timer<App>,
                   "the app's timer does not take (Context &), or is private");
+    static_assert(Decides<App> || !Names_upgrade<App>,
+                  "the app's upgrade does not take (Context &, Client, const Upgrade &), does not "
+                  "return a Decision, or is private");
     static_assert(Drains<App> || !Names_drain<App>,
                   "the app's drain does not take (Context &, std::chrono::microseconds), or is "
                   "private");
@@ -302,6 +290,9 @@ template <class App> consteval struct rs_app table()
     table.quit = quit<App>;
     table.subprotocols = Subprotocols<App>::list;
     table.subprotocol_c = Subprotocols<App>::count;
+    if constexpr (Decides<App>) {
+        table.upgrade = upgrade<App>;
+    }
     if constexpr (Drains<App>) {
         table.drain = drain<App>;
     }

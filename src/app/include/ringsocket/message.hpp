@@ -60,9 +60,10 @@ inline constexpr std::uint16_t wrong_size = 4900;
 inline constexpr std::uint16_t wrong_kind = 4901;
 inline constexpr std::uint16_t unknown_case = 4902;
 
-/* Thrown out of read, open or upgrade, it turns away the client that is being served, with
- * this code and reason (UTF-8, at most 123 bytes), and is no fault. Out of other callbacks it
- * is one, as there is no such client. */
+/* Thrown out of read or open, it closes the client that is being served, with this code and
+ * reason (UTF-8, at most 123 bytes), and is no fault; out of upgrade it refuses the client, with
+ * the code for a status (see Refusal) and the reason for a body. Out of other callbacks it is
+ * one, as there is no such client. */
 class Rejection : public std::runtime_error {
 public:
     explicit Rejection(std::uint16_t code, const std::string &reason = {})

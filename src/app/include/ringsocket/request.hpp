@@ -121,6 +121,22 @@ public:
         return std::nullopt;
     }
 
+    /* Value of the first cookie of that name (RFC 6265 section 5.4), as it was sent. */
+    [[nodiscard]] std::optional<std::string_view> cookie(std::string_view name) const noexcept
+    {
+        std::string_view left = header("Cookie").value_or("");
+        while (!left.empty()) {
+            const std::string_view pair = left.substr(0, left.find(';'));
+            left.remove_prefix(std::min(pair.size() + 1, left.size()));
+            left.remove_prefix(std::min(left.find_first_not_of(' '), left.size()));
+            const std::size_t equals = pair.find('=');
+            if (equals != pair.npos && pair.substr(0, equals) == name) {
+                return pair.substr(equals + 1);
+            }
+        }
+        return std::nullopt;
+    }
+
 private:
     struct rs_request raw_;
 };

@@ -31,8 +31,10 @@ enum {
     RS_IN_TIMER_ = 16,
     RS_IN_UPGRADE_ = 32,
     RS_IN_POSTED_ = 64,
+    RS_IN_DRAIN_ = 128,
     RS_IN_CLIENT_ = RS_IN_OPEN_ | RS_IN_READ_ | RS_IN_CLOSE_,
-    RS_IN_ALL_BUT_INIT_ = RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_ | RS_IN_POSTED_,
+    RS_IN_ALL_BUT_INIT_ =
+        RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_ | RS_IN_POSTED_ | RS_IN_DRAIN_,
     RS_IN_ALL_ = RS_IN_ALL_BUT_INIT_ | RS_IN_INIT_
 };
 
@@ -64,6 +66,7 @@ struct rs_parts_ {
     int (*close)(struct rs_session_ *session);
     int (*timer)(struct rs_session_ *session);
     int (*upgrade)(struct rs_session_ *session);
+    int (*drain)(struct rs_session_ *session);
     size_t (*app_data_size)(void);
     void (*set_timer)(struct rs_timer_ *timer);
 };
@@ -86,6 +89,7 @@ struct rs_session_ {
     const struct rs_upgrade *upgrade; /* NULL but in an upgrade callback */
     struct rs_block_ *blocks;
     const struct rs_posted_ *posted; /* what rs_post has brought */
+    uint64_t drain_wait;             /* microseconds */
     jmp_buf *fault;                  /* where a fault goes */
 
     struct rs_conf conf;
@@ -203,7 +207,8 @@ static inline __attribute__((cold)) void rs_misused_(const char *helper,
                                  : session->callback == RS_IN_CLOSE_ ? "RS_CLOSE"
                                  : session->callback == RS_IN_TIMER_ ? "RS_TIMER"
                                  : session->callback == RS_IN_UPGRADE_ ? "RS_UPGRADE"
-                                                                       : "rs_post";
+                                 : session->callback == RS_IN_DRAIN_ ? "RS_DRAIN"
+                                                                     : "rs_post";
     RS_FAULT_(session, "%s() must not be called from an %s callback", helper, callback);
 }
 
