@@ -110,26 +110,35 @@ fn a_project_in_rust_builds_and_tests_itself() {
     assert!(!said.contains("warning"), "{said}");
     assert!(said.contains("test tests::who_leaves_is_not_counted ... ok"), "{said}");
     assert!(said.contains("conversation.txt: 13 lines, all as written"), "{said}");
-    run(cargo("fmt").arg("--check").env("CARGO_NET_OFFLINE", "true").args(["--", "-l"]));
+    run(&mut cargo("build"));
     is_served(&project.join("target/debug/libmy_app.so"), "my-app");
     notices_a_change(&project, "src/lib.rs", &mut cargo("test"));
 }
 
 /// The headers lie where compilers look, and there is no pkg-config.
 #[test]
-fn an_installed_sdk_needs_no_pkg_config() {
+fn an_installed_sdk_needs_no_pkg_config_and_no_paths() {
     let folder = Folder::new();
     // Copied by another process: a program that this one has written may not run for a while, as
     // other tests' children hold it open.
     let daemon = folder.path().join("ringsocket");
     run(Command::new("cp").arg(apps::daemon()).arg(&daemon));
-    run(Command::new(&daemon).current_dir(folder.path()).args(["new-app", "--lang", "c", "mine"]));
+    let new_app = |arguments: [&str; 3]| {
+        run(Command::new(&daemon).current_dir(folder.path()).arg("new-app").args(arguments))
+    };
+    new_app(["--lang", "c", "mine"]);
     let include = root().join("src/app/include");
     let path = format!("{}:{}", root().join("src/try").display(), std::env::var("PATH").unwrap());
     let mut make = tool("make", &folder.path().join("mine"), &["test"]);
     make.env("PKG_CONFIG_LIBDIR", "/nonexistent").env("CPATH", include);
     let said = run(make.env("PATH", path).env("RINGSOCKET", &daemon));
     assert!(said.contains("all as written"), "{said}");
+
+    // There is no Rust SDK where it would be installed: so this is as far as it goes here.
+    new_app(["--lang", "rust", "other"]);
+    let other = folder.path().join("other");
+    let rustfmt = ["--check", "--edition", "2024", "src/lib.rs", "tests/conversation.rs"];
+    run(&mut tool("rustfmt", &other, &rustfmt));
 }
 
 #[test]

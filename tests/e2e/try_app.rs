@@ -71,8 +71,9 @@ fn what_goes_otherwise_is_named_by_its_line() {
 fn patience_has_an_end() {
     let folder = Folder::new();
     let conversation = folder.write("talk.txt", "ann connects\nann< hello?\n");
-    let output = program().arg(apps::app("echo")).arg(conversation).args(["--patience", "0.2"]);
-    let output = output.output().unwrap();
+    let mut command = program();
+    command.arg(apps::app("echo")).arg(conversation).args(["--patience", "0.2"]);
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(":2: nothing came for 0.2 s\nThe server's log:\n"));
 }
@@ -103,7 +104,8 @@ fn typed(app: PathBuf, lines: &str) -> (String, String) {
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
-    (String::from_utf8(output.stdout).unwrap(), stderr(&output))
+    let log = stderr(&output);
+    (String::from_utf8(output.stdout).unwrap(), log)
 }
 
 #[test]

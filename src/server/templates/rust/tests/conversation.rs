@@ -6,9 +6,8 @@ use std::process::Command;
 #[test]
 fn the_conversation_goes_as_it_is_written() {
     // Cargo builds the app beside this test.
-    let app = env::current_exe()
-        .unwrap()
-        .with_file_name("libfirst_app.so");
+    let mut app = env::current_exe().unwrap();
+    app.set_file_name("libfirst_app.so");
     let conversation = concat!(env!("CARGO_MANIFEST_DIR"), "/conversation.txt");
     let status = Command::new("ringsocket-try")
         .arg(app)
