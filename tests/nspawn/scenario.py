@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from clients import Prober, client, close_code, exchange_node, exchange_python, handshake
 from container import Container, make_root
 from dropin import DropIn
+from projects import example_in_c, in_c, in_rust, unpack
 
 SERVICE, SOCKET, TLS = "ringsocket.service", "ringsocket.socket", "ringsocket-tls.socket"
 STARTS = 20
@@ -203,24 +203,25 @@ class Scenario(DropIn):
     async def step_c_app(self):
         """an app in C, built with what libringsocket-dev installs, is served"""
         with tempfile.TemporaryDirectory() as folder:
-            (deb,) = self.debs.glob("libringsocket-dev_*.deb")
-            subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
-            env = os.environ | {
-                "PKG_CONFIG_SYSROOT_DIR": folder,
-                "PKG_CONFIG_LIBDIR": f"{folder}/usr/share/pkgconfig",
-                "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1",
-            }
-            source = "usr/share/doc/libringsocket-dev/examples/echo.c"
-            build = "cc -std=c17 -shared -fPIC -Wall -Werror -o echo-c.so "
-            build += f"$(pkg-config --cflags ringsocket) {source}"
-            subprocess.run(build, shell=True, check=True, cwd=folder, env=env)
-            app = (Path(folder) / "echo-c.so").read_bytes()
+            app = example_in_c(Path(folder), unpack(self.debs, Path(folder)))
         self.container.write("/usr/lib/ringsocket/apps/echo-c.so", app)
         self.run(f"systemctl restart {SERVICE}")
         await exchange_python(self.url("echo-c"))
 
     step_replace, step_bad_app = DropIn.step_replace, DropIn.step_bad_app
     step_package = DropIn.step_package
+
+    async def step_new_app(self):
+        """projects of ringsocket new-app test themselves with the packages, and are served"""
+        with tempfile.TemporaryDirectory() as folder:
+            env = unpack(self.debs, Path(folder))
+            for name, build in (("in-c", in_c), ("in-rust", in_rust)):
+                app = build(self.container, Path(folder), env)
+                self.container.write(f"/usr/lib/ringsocket/apps/{name}.so", app)
+        self.run(f"systemctl reload-or-restart {SERVICE}")
+        for name in ("in-c", "in-rust"):
+            async with client(self.url(name)) as ws:
+                assert await ws.recv() == "welcome: 1 here"
 
     async def step_crash(self):
         """after SIGSEGV systemd brings the daemon back, and the port never refused a connection"""
@@ -339,7 +340,7 @@ class Scenario(DropIn):
         handshake(self.port, "/echo")[1].close()
         # What this test itself put there, as an administrator would have to as well.
         self.run("rm -rf /etc/systemd/system/ringsocket*.d")
-        self.run("cd /usr/lib/ringsocket/apps && rm -f chat.so echo-c.so")
+        self.run("cd /usr/lib/ringsocket/apps && rm -f chat.so echo-c.so in-*.so")
         self.run("apt-get purge --yes ringsocket")
         try:
             handshake(self.port, "/echo")

@@ -36,24 +36,27 @@ pub struct Wish {
 pub fn run(wish: &Wish) -> Result<String, String> {
     let sdk = Sdk::find(wish.sdk.as_deref())?;
     let folder = wish.path.clone().unwrap_or_else(|| PathBuf::from(wish.name.as_str()));
+    make(&folder, &template::files(&wish.name, wish.language, &sdk))?;
+    let steps = template::steps(wish.language, &folder.display().to_string());
+    Ok(format!("{steps}{}", sdk.advice()))
+}
+
+/// Makes a folder with these files, whose paths are relative, or else leaves nothing behind.
+fn make(folder: &Path, files: &[(String, String)]) -> Result<(), String> {
     let shown = folder.display();
-    fs::create_dir(&folder).map_err(|error| match error.kind() {
+    fs::create_dir(folder).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             format!("{shown} is there already: choose another name, or a new folder with --path")
         }
         io::ErrorKind::NotFound => format!("cannot make {shown}: make the folder above it first"),
         _ => format!("cannot make {shown}: {error}"),
     })?;
-    if let Err(error) = fill(&folder, &template::files(&wish.name, wish.language, &sdk)) {
+    fill(folder, files).inspect_err(|_| {
         // Nothing was in it but what is ours. Should some of that stay, the error matters more.
-        let _ = fs::remove_dir_all(&folder);
-        return Err(error);
-    }
-    let steps = template::steps(wish.language, &shown.to_string());
-    Ok(format!("{}{}", steps, sdk.advice()))
+        let _ = fs::remove_dir_all(folder);
+    })
 }
 
-/// Writes files, whose paths are relative, below a folder.
 fn fill(folder: &Path, files: &[(String, String)]) -> Result<(), String> {
     for (path, text) in files {
         let path = folder.join(path);
@@ -104,8 +107,9 @@ mod tests {
         let dir = Folder::new("new-app-partial");
         // The second file would lie below the first one.
         let files = [("a".to_owned(), "x".to_owned()), ("a/b".to_owned(), "y".to_owned())];
-        let error = fill(dir.path(), &files).unwrap_err();
+        let error = make(&dir.path().join("b"), &files).unwrap_err();
         assert!(error.starts_with("cannot write "), "{error}");
+        assert!(!dir.path().join("b").exists());
 
         let mut wish = wish(Language::Rust, dir.path().join("b"));
         wish.sdk = Some(dir.path().to_owned());

@@ -51,7 +51,7 @@ impl Sdk {
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::Installed if !Path::new(HEADER).exists() => {
-                "First of all: sudo apt install libringsocket-dev\n"
+                "It needs the package libringsocket-dev: sudo apt install libringsocket-dev\n"
             }
             _ => "",
         }
