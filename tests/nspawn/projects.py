@@ -2,16 +2,19 @@
 
 The container has no compiler. So what its package writes is taken out, and built with nothing but
 what the packages hold, unpacked into a folder: headers, pkg-config file, Rust SDK, ringsocket-try
-and the daemon. Not for: what happens in the container (scenario.py).
+and the daemon. Not for: how apps come and go (dropin.py).
 """
 
 import base64
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
+from clients import client, exchange_python
 from container import Container
 
+APPS = "/usr/lib/ringsocket/apps"
 PLAYED = "conversation.txt: 13 lines, all as written"
 SDK = "/usr/share/ringsocket/ringsocket-app"
 
@@ -92,3 +95,27 @@ def in_rust(container: Container, folder: Path, env: dict[str, str]) -> bytes:
     played(test, project, env)
     subprocess.run(["cargo", "build", "--offline"], cwd=project, env=env, check=True)
     return (project / "target/debug/libin_rust.so").read_bytes()
+
+
+class Projects:
+    """The steps; a part of `Scenario`, whose attributes they use."""
+
+    async def step_c_app(self):
+        """an app in C, built with what libringsocket-dev installs, is served"""
+        with tempfile.TemporaryDirectory() as folder:
+            app = example_in_c(Path(folder), unpack(self.debs, Path(folder)))
+        self.container.write(f"{APPS}/echo-c.so", app)
+        self.wait("it is served", lambda: self.answer("/echo-c") == 426)
+        await exchange_python(self.url("echo-c"))
+
+    async def step_new_app(self):
+        """projects of ringsocket new-app test themselves with the packages, and are served"""
+        with tempfile.TemporaryDirectory() as folder:
+            env = unpack(self.debs, Path(folder))
+            for name, build in (("in-c", in_c), ("in-rust", in_rust)):
+                app = build(self.container, Path(folder), env)
+                self.container.write(f"{APPS}/{name}.so", app)
+                self.wait("it is served", lambda name=name: self.answer(f"/{name}") == 426)
+                async with client(self.url(name)) as ws:
+                    assert await ws.recv() == "welcome: 1 here"
+                self.run(f"rm {APPS}/{name}.so")

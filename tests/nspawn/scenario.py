@@ -12,7 +12,6 @@ import re
 import signal
 import statistics
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -20,14 +19,14 @@ from pathlib import Path
 from clients import Prober, client, close_code, exchange_node, exchange_python, handshake
 from container import Container, make_root
 from dropin import DropIn
-from projects import example_in_c, in_c, in_rust, unpack
+from projects import Projects
 
 SERVICE, SOCKET, TLS = "ringsocket.service", "ringsocket.socket", "ringsocket-tls.socket"
 STARTS = 20
 MAX_EXPOSURE = 1.5
 
 
-class Scenario(DropIn):
+class Scenario(DropIn, Projects):
     """The steps, in their order: methods whose names start with `step_`."""
 
     def __init__(self, container: Container, options):
@@ -200,28 +199,9 @@ class Scenario(DropIn):
                         assert line == {"type": "said", "name": name, "text": text}
             assert await told(ann) == {"type": "left", "name": "Ben"}
 
-    async def step_c_app(self):
-        """an app in C, built with what libringsocket-dev installs, is served"""
-        with tempfile.TemporaryDirectory() as folder:
-            app = example_in_c(Path(folder), unpack(self.debs, Path(folder)))
-        self.container.write("/usr/lib/ringsocket/apps/echo-c.so", app)
-        self.run(f"systemctl restart {SERVICE}")
-        await exchange_python(self.url("echo-c"))
-
+    step_c_app, step_new_app = Projects.step_c_app, Projects.step_new_app
     step_replace, step_bad_app = DropIn.step_replace, DropIn.step_bad_app
     step_package = DropIn.step_package
-
-    async def step_new_app(self):
-        """projects of ringsocket new-app test themselves with the packages, and are served"""
-        with tempfile.TemporaryDirectory() as folder:
-            env = unpack(self.debs, Path(folder))
-            for name, build in (("in-c", in_c), ("in-rust", in_rust)):
-                app = build(self.container, Path(folder), env)
-                self.container.write(f"/usr/lib/ringsocket/apps/{name}.so", app)
-        self.run(f"systemctl reload-or-restart {SERVICE}")
-        for name in ("in-c", "in-rust"):
-            async with client(self.url(name)) as ws:
-                assert await ws.recv() == "welcome: 1 here"
 
     async def step_crash(self):
         """after SIGSEGV systemd brings the daemon back, and the port never refused a connection"""
