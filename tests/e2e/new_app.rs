@@ -112,7 +112,8 @@ fn a_project_in_rust_builds_and_tests_itself() {
     assert!(said.contains("conversation.txt: 13 lines, all as written"), "{said}");
     run(&mut cargo("build"));
     is_served(&project.join("target/debug/libmy_app.so"), "my-app");
-    notices_a_change(&project, "src/lib.rs", &mut cargo("test"));
+    let mut test = cargo("test");
+    notices_a_change(&project, "src/lib.rs", test.args(["--test", "conversation"]));
 }
 
 /// The headers lie where compilers look, and there is no pkg-config.
