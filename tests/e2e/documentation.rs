@@ -20,8 +20,16 @@ fn whole(block: &str) -> bool {
     block.contains("#include <ringsocket.")
 }
 
-/// A piece in C is what stands for the reading in `RS_APP`.
+/// A piece in C is a callback of upgrades, or what stands for the reading in `RS_APP`.
 fn in_c(piece: &str) -> String {
+    if piece.starts_with("static rs_cb_ret check(rs_t *rs)\n") {
+        return format!(
+            "#include <ringsocket.h>\n{piece}\
+             static rs_cb_ret nothing(rs_t *rs) {{ (void) rs; return RS_CB_OK; }}\n\
+             RS_APP(RS_INIT_NONE, RS_OPEN_NONE, RS_READ_ANY(nothing), RS_CLOSE_NONE, \
+             RS_TIMER_NONE, RS_UPGRADE(check));\n"
+        );
+    }
     format!(
         "#include <ringsocket.h>\n\
          int move(rs_t *rs, int16_t x, int16_t y);\n\

@@ -11,9 +11,7 @@ import os
 import re
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -21,13 +19,14 @@ from pathlib import Path
 from clients import Prober, client, close_code, exchange_node, exchange_python, handshake
 from container import Container, make_root
 from dropin import DropIn
+from projects import Projects
 
 SERVICE, SOCKET, TLS = "ringsocket.service", "ringsocket.socket", "ringsocket-tls.socket"
 STARTS = 20
 MAX_EXPOSURE = 1.5
 
 
-class Scenario(DropIn):
+class Scenario(DropIn, Projects):
     """The steps, in their order: methods whose names start with `step_`."""
 
     def __init__(self, container: Container, options):
@@ -200,25 +199,7 @@ class Scenario(DropIn):
                         assert line == {"type": "said", "name": name, "text": text}
             assert await told(ann) == {"type": "left", "name": "Ben"}
 
-    async def step_c_app(self):
-        """an app in C, built with what libringsocket-dev installs, is served"""
-        with tempfile.TemporaryDirectory() as folder:
-            (deb,) = self.debs.glob("libringsocket-dev_*.deb")
-            subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
-            env = os.environ | {
-                "PKG_CONFIG_SYSROOT_DIR": folder,
-                "PKG_CONFIG_LIBDIR": f"{folder}/usr/share/pkgconfig",
-                "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1",
-            }
-            source = "usr/share/doc/libringsocket-dev/examples/echo.c"
-            build = "cc -std=c17 -shared -fPIC -Wall -Werror -o echo-c.so "
-            build += f"$(pkg-config --cflags ringsocket) {source}"
-            subprocess.run(build, shell=True, check=True, cwd=folder, env=env)
-            app = (Path(folder) / "echo-c.so").read_bytes()
-        self.container.write("/usr/lib/ringsocket/apps/echo-c.so", app)
-        self.run(f"systemctl restart {SERVICE}")
-        await exchange_python(self.url("echo-c"))
-
+    step_c_app, step_new_app = Projects.step_c_app, Projects.step_new_app
     step_replace, step_bad_app = DropIn.step_replace, DropIn.step_bad_app
     step_package = DropIn.step_package
 
@@ -339,7 +320,7 @@ class Scenario(DropIn):
         handshake(self.port, "/echo")[1].close()
         # What this test itself put there, as an administrator would have to as well.
         self.run("rm -rf /etc/systemd/system/ringsocket*.d")
-        self.run("cd /usr/lib/ringsocket/apps && rm -f chat.so echo-c.so")
+        self.run("cd /usr/lib/ringsocket/apps && rm -f chat.so echo-c.so in-*.so")
         self.run("apt-get purge --yes ringsocket")
         try:
             handshake(self.port, "/echo")

@@ -70,7 +70,9 @@ fn only_the_server_knows_other_rooms() {
                 &["ringsocket-proto", "ringsocket-ring", "ringsocket-tls", "ringsocket-app"]
             }
             ["src", _, _] | ["tests", "Cargo.toml"] => &[],
-            ["apps", ..] | ["tests", "apps", ..] => &["ringsocket-app"],
+            ["apps", ..] | ["tests", "apps", ..] | ["src", "server", "templates", ..] => {
+                &["ringsocket-app"]
+            }
             // They feed what reads bytes of others, and nothing else.
             ["tests", "fuzz", _] => &["ringsocket", "ringsocket-proto"],
             // The simulation drives the worker from inside.

@@ -7,7 +7,8 @@
 //!
 //! # An app
 //!
-//! `cargo new --lib echo`, and in its `Cargo.toml`, which says that the library is to be one that C
+//! `ringsocket new-app --lang rust echo` writes a project with a test, to begin with; `docs/rust-apps.md`
+//! goes on from there. By hand it is `cargo new --lib echo`, and in its `Cargo.toml`, which says that the library is to be one that C
 //! programs can load:
 //!
 //! ```toml
@@ -168,6 +169,11 @@ pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
 pub use topics::Subscribers;
 pub use upgrade::{Accept, Decision, Refusal, Upgrade, UpgradeHook};
+
+/// The tutorial's examples, as tests. It is not part of the crate where that is packaged.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust-apps.md")]
+mod tutorial {}
 
 /// What [`export!`] and [`messages!`] expand to needs this; nobody else does.
 #[doc(hidden)]

@@ -1,5 +1,5 @@
-//! The command line: `ringsocket [--config FILE] [--apps DIR]`, `ringsocket check [FILE]` and
-//! `ringsocket reload PID`.
+//! The command line: `ringsocket [--config FILE] [--apps DIR]`, `ringsocket check [FILE]`,
+//! `ringsocket reload PID` and `ringsocket new-app --lang LANGUAGE NAME`.
 //! Not for: doing what it says (`main`), or reading the file (`config`).
 
 use std::ffi::OsString;
@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{DEFAULT_APPS_DIR, Source};
+use crate::new_app::{Language, Name, Wish};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Command {
         /// Its process id.
         pid: u32,
     },
+    /// Write the project of a new app.
+    NewApp(Wish),
 }
 
 /// Reads the command line, the program's name included.
@@ -51,6 +54,13 @@ where
             Ok(Command::Check { source, apps_dir })
         }
         Some(What::Reload { pid }) => Ok(Command::Reload { pid }),
+        Some(What::NewApp(_)) if line.files.is_any() => {
+            let text = "new-app has no use for a configuration or a folder of apps";
+            Err(Line::command().error(ErrorKind::ArgumentConflict, text))
+        }
+        Some(What::NewApp(NewApp { lang: language, path, sdk, name })) => {
+            Ok(Command::NewApp(Wish { name, language, path, sdk }))
+        }
         None => {
             let (source, apps_dir) = line.files.split();
             Ok(Command::Run { source, apps_dir })
@@ -84,6 +94,23 @@ enum What {
         /// The daemon's process id
         pid: u32,
     },
+    /// Write the project of a new app, with a test that talks with it; see ringsocket(8)
+    NewApp(NewApp),
+}
+
+#[derive(Args, Debug)]
+struct NewApp {
+    /// What the app is called: a to z, 0 to 9, - and _
+    name: Name,
+    /// What it is written in
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: Language,
+    /// The folder to make [default: ./NAME]
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// RingSocket's source tree, for who has not installed libringsocket-dev
+    #[arg(long, value_name = "DIR")]
+    sdk: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -100,6 +127,10 @@ struct Files {
 }
 
 impl Files {
+    fn is_any(&self) -> bool {
+        self.file.is_some() || self.config.is_some() || self.apps.is_some()
+    }
+
     /// Those named before a subcommand together with those named after it.
     fn and(self, after: Files) -> Result<Files, clap::Error> {
         let named = |files: &Files| files.file.is_some() || files.config.is_some();
@@ -170,6 +201,27 @@ mod tests {
         assert_eq!(line("ringsocket reload 4711"), Ok(Command::Reload { pid: 4711 }));
         assert_eq!(line("ringsocket reload"), Err(ErrorKind::MissingRequiredArgument));
         assert_eq!(line("ringsocket reload x"), Err(ErrorKind::ValueValidation));
+    }
+
+    #[test]
+    fn new_app_takes_a_name_and_a_language() {
+        let new_app = |language, path: Option<&str>, sdk: Option<&str>| {
+            let (path, sdk) = (path.map(PathBuf::from), sdk.map(PathBuf::from));
+            Ok(Command::NewApp(Wish { name: "a-b".parse().unwrap(), language, path, sdk }))
+        };
+        assert_eq!(line("ringsocket new-app --lang rust a-b"), new_app(Language::Rust, None, None));
+        assert_eq!(line("ringsocket new-app a-b --lang c"), new_app(Language::C, None, None));
+        assert_eq!(
+            line("ringsocket new-app --lang c++ --path /p --sdk /s a-b"),
+            new_app(Language::Cpp, Some("/p"), Some("/s"))
+        );
+        assert_eq!(line("ringsocket new-app --lang c ./a"), Err(ErrorKind::ValueValidation));
+        assert_eq!(line("ringsocket new-app --lang ada a"), Err(ErrorKind::InvalidValue));
+        assert_eq!(line("ringsocket new-app a"), Err(ErrorKind::MissingRequiredArgument));
+        assert_eq!(
+            line("ringsocket --apps /a new-app --lang c a"),
+            Err(ErrorKind::ArgumentConflict)
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod deputy;
 pub mod host;
 pub mod log;
 pub mod message;
+pub mod new_app;
 pub mod proxies;
 pub mod server;
 pub mod site;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ringsocket::cli::{self, Command};
 use ringsocket::systemd::outcome;
-use ringsocket::{config, server};
+use ringsocket::{config, new_app, server};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
@@ -24,6 +24,16 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(lines) => {
                 lines.iter().for_each(|line| eprintln!("{line}"));
+                ExitCode::FAILURE
+            }
+        },
+        Ok(Command::NewApp(wish)) => match new_app::run(&wish) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(text) => {
+                eprintln!("ringsocket new-app: {text}");
                 ExitCode::FAILURE
             }
         },
