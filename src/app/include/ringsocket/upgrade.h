@@ -99,11 +99,14 @@ static inline int rs_accept(rs_t *rs, uint64_t client, const struct rs_accept *a
 static inline int rs_refuse_with(rs_t *rs, uint64_t client, const struct rs_refusal *refusal)
 {
     struct rs_session_ *const session = rs_here_(__func__, RS_IN_ALL_BUT_INIT_);
-    struct rs_refusal whole = *refusal;
 
     if (session == NULL) {
         return RS_E_CALL;
     }
+    if (refusal == NULL) {
+        return rs_decided_(__func__, RS_E_ARG);
+    }
+    struct rs_refusal whole = *refusal;
     whole.struct_size = sizeof(whole);
     return rs_decided_(__func__, rs->host->refuse(rs, client, &whole));
 }

@@ -107,17 +107,24 @@ impl AppLoop {
         self.instance.init()
     }
 
+    /// The app is not called any more, save that it frees its state: what was posted is discarded
+    /// before.
+    fn quit(&mut self) {
+        self.calls.by_ref().for_each(drop);
+        self.instance.quit();
+    }
+
     /// Does what there is to do, within bounds.
     pub fn turn(&mut self) -> Turn {
         match self.try_turn() {
             Ok(Turn::Over) => {
-                self.instance.quit();
+                self.quit();
                 Turn::Over
             }
             Ok(turn) => turn,
             Err(fault) => {
                 self.fail(fault);
-                self.instance.quit();
+                self.quit();
                 Turn::Over
             }
         }
