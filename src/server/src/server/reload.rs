@@ -100,8 +100,14 @@ impl Supervisor {
         let is_late = Instant::now() >= until;
         match stage {
             Stage::Looking(found) => match found.try_recv() {
-                Ok(Ok(found)) => self.start_candidates(asked, found),
-                Ok(Err(lines)) => self.fail_reload(asked, lines),
+                Ok(result) => {
+                    // It has done its work, be its thread over or not: the next need not wait for it.
+                    self.loader = None;
+                    match result {
+                        Ok(found) => self.start_candidates(asked, found),
+                        Err(lines) => self.fail_reload(asked, lines),
+                    }
+                }
                 Err(TryRecvError::Empty) if !is_late => {
                     self.reload = Some(Reload { asked, until, stage: Stage::Looking(found) });
                 }
