@@ -2,7 +2,7 @@
 
 use super::{PeerAddress, u16_at, u32_at};
 
-/// The request that opened a connection, as the payload of [`Inbound::Open`].
+/// The request that opened a connection, as the payload of [`Inbound::Open`](super::Inbound::Open).
 ///
 /// A list of fields, each with a length of four bytes before it: address, path, query, host,
 /// subprotocol, then name and value of each request header.
