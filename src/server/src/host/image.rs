@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
 /// The largest file that is taken for an app, in bytes.
@@ -111,7 +111,10 @@ impl Image {
     /// # Errors
     /// If it cannot be read, or is not whole.
     pub fn read(path: &Path) -> Result<Self, ImageError> {
-        let mut file = File::open(path).map_err(ImageError::Read)?;
+        // O_NONBLOCK, as to open a FIFO would wait for who writes to it; files do not care.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = rustix::fs::open(path, flags, Mode::empty());
+        let mut file = File::from(file.map_err(|errno| ImageError::Read(errno.into()))?);
         let before = file.metadata().map_err(ImageError::Read)?;
         if !before.is_file() {
             return Err(ImageError::Unfit("it is no regular file"));
@@ -233,6 +236,15 @@ mod tests {
         let head = &mut bytes[..4096];
         head[0x20..0x28].fill(0xff);
         assert!(is_cut(head));
+    }
+
+    #[test]
+    fn a_fifo_is_refused_and_not_waited_for() {
+        let folder = Folder::new("fifo");
+        let path = folder.path().join("app.so");
+        let (kind, nobody) = (rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, nobody, 0).expect("a FIFO");
+        assert!(matches!(Image::read(&path), Err(ImageError::Unfit(_))));
     }
 
     #[test]
