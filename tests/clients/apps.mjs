@@ -16,9 +16,9 @@ class Client {
   #received = []
   #wanted = []
 
-  static async open(target = '') {
+  static async open(target = '', headers = {}) {
     const client = new Client()
-    client.socket = new WebSocket(url + target)
+    client.socket = new WebSocket(url + target, { headers })
     client.socket.on('message', (data, isBinary) => client.#got(isBinary ? data : data.toString()))
     client.socket.on('close', (code, reason) => client.#got({ code, reason: reason.toString() }))
     await new Promise((resolve, reject) => client.socket.on('open', resolve).on('error', reject))
@@ -57,46 +57,82 @@ async function echo() {
   await Promise.all([client.leave(), other.leave()])
 }
 
-async function chat() {
-  const ann = await Client.open('?room=%20tea%20%09room&name=Ann')
-  await ann.expect({ type: 'welcome', room: 'tea room', name: 'Ann', here: ['Ann'] })
-  const cay = await Client.open()
-  await cay.expect({ type: 'welcome', room: 'lobby', name: 'guest', here: ['guest'] })
-  // The same to the eye, and so not the same name; and no longer than 24 characters.
-  const other = await Client.open(`?room=tea+room&name=${encodeURIComponent('A\u202en\u200bN')}`)
-  await other.expect({ type: 'welcome', room: 'tea room', name: 'AnN 2', here: ['Ann', 'AnN 2'] })
-  await ann.expect({ type: 'joined', name: 'AnN 2' })
-  const long = await Client.open(`?room=${'r'.repeat(40)}&name=${'\u{1f600}'.repeat(30)}`)
-  const name = '\u{1f600}'.repeat(24)
-  await long.expect({ type: 'welcome', room: 'r'.repeat(32), name, here: [name] })
-  await long.leave()
+// In a room of the chat, by the name in the cookie.
+function enter(room, name) {
+  const headers = name === undefined ? {} : { cookie: `a=b; chat_name=${encodeURIComponent(name)}` }
+  return Client.open(`?room=${encodeURIComponent(room)}`, headers)
+}
 
-  ann.send(' a\n\tb \u0007c\r\n')
+// The status with which somebody is not let in.
+async function refusal(target, cookie) {
+  const socket = new WebSocket(url + target, { headers: { cookie } })
+  return new Promise((resolve) => {
+    socket.on('unexpected-response', (_, response) => resolve(response.statusCode))
+    socket.on('open', () => resolve(101))
+    socket.on('error', () => {})
+  })
+}
+
+async function chat() {
+  const ann = await enter(' tea \troom', 'Ann')
+  await ann.expect({ type: 'welcome', room: 'tea room', name: 'Ann', here: ['Ann'], lines: [] })
+  const cay = await Client.open()
+  await cay.expect({ type: 'welcome', room: 'lobby', name: 'guest', here: ['guest'], lines: [] })
+  // The same to the eye, and so not the same name; and no longer than 24 characters.
+  const other = await enter('tea room', 'A\u202en\u200bN')
+  const here = ['Ann', 'AnN 2']
+  await other.expect({ type: 'welcome', room: 'tea room', name: 'AnN 2', here, lines: [] })
+  await ann.expect({ type: 'joined', name: 'AnN 2' })
+  const long = await enter('r'.repeat(40), '\u{1f600}'.repeat(30))
+  const name = '\u{1f600}'.repeat(24)
+  await long.expect({ type: 'welcome', room: 'r'.repeat(32), name, here: [name], lines: [] })
+  await long.leave()
+  assert.equal(await refusal('', 'chat_name=%ff'), 400)
+  assert.equal(await refusal('', 'chat_name=%e2%80%8b'), 400)
+  assert.equal(await refusal('?room=%e2%80%8b', ''), 400)
+
+  ann.send(' a\n\n\n\tb \u0007c\r\n')
   ann.send(' \u200b ')
   ann.send('\u{1f600}'.repeat(2000))
   ann.send('y'.repeat(2001))
+  const texts = ['a\n\n\tb c', '\u{1f600}'.repeat(2000)]
+  let last = 0
   for (const client of [ann, other]) {
-    await client.expect({ type: 'said', name: 'Ann', text: 'a\n\tb c' })
-    await client.expect({ type: 'said', name: 'Ann', text: '\u{1f600}'.repeat(2000) })
+    last = 0
+    for (const text of texts) {
+      const { at, ...said } = JSON.parse(await client.next())
+      assert.deepEqual(said, { type: 'said', name: 'Ann', text })
+      assert(at > last && Math.abs(at - Date.now()) < PATIENCE_MS, `${at} after ${last}`)
+      last = at
+    }
   }
   await ann.expect({ type: 'refused', text: 'a line has at most 2000 characters' })
 
   other.send(Buffer.from('binary'))
   await other.expectClose(1003, 'lines are text')
   await ann.expect({ type: 'left', name: 'AnN 2' })
+  // Who comes later is told what was said.
+  const late = await enter('tea room', 'Late')
+  const { lines } = JSON.parse(await late.next())
+  assert.deepEqual(lines.map((line) => [line.name, line.text]), texts.map((text) => ['Ann', text]))
+  assert.equal(lines[1].at, last)
+  await ann.expect({ type: 'joined', name: 'Late' })
+  await late.leave()
+  await ann.expect({ type: 'left', name: 'Late' })
+
   for (let i = 0; i < 60; i += 1) cay.send(`${i}`)
-  for (let i = 0; i < 20; i += 1) await cay.expect({ type: 'said', name: 'guest', text: `${i}` })
+  for (let i = 0; i < 20; i += 1) assert.equal(JSON.parse(await cay.next()).text, `${i}`)
   // A slow machine grants a few more.
-  let last = await cay.next()
-  while (typeof last === 'string') last = await cay.next()
-  assert.deepEqual(last, { code: 1008, reason: 'too many lines at once' })
+  let next = await cay.next()
+  while (typeof next === 'string') next = await cay.next()
+  assert.deepEqual(next, { code: 1008, reason: 'too many lines at once' })
 
   const crowd = []
   for (let i = 0; i < 200; i += 1) {
-    crowd.push(await Client.open('?room=full'))
+    crowd.push(await enter('full'))
     await crowd[i].next()
   }
-  await (await Client.open('?room=full')).expectClose(1013, 'the room is full')
+  await (await enter('full')).expectClose(1013, 'the room is full')
   crowd.forEach((client) => client.socket.terminate())
   await ann.leave()
 }
