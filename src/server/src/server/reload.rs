@@ -22,8 +22,18 @@ use crate::log;
 use crate::sys::clock;
 use crate::systemd::{notify, outcome};
 
-/// Files that were being written to are looked at again after so long, unasked.
+/// Files that were being written to are looked at again after so long, unasked; then after twice as
+/// long, and so on,
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// but no more than so often: one that stays as it is will never be whole. Whoever changes it then has
+/// the folder looked at anyway (ringsocket-apps.path), or asks for it.
+const LOOKS: u32 = 5;
+
+/// When files that were being written to are looked at again, after so many looks of that kind.
+fn next_look(look_c: u32) -> Option<Duration> {
+    (look_c < LOOKS).then(|| LOOK_AGAIN * 2u32.pow(look_c))
+}
 
 /// A reload under way.
 pub(super) struct Reload {
@@ -56,6 +66,7 @@ impl Supervisor {
             return;
         }
         self.look_again = None;
+        self.look_c = if is_asked { 0 } else { self.look_c + 1 };
         let asked = is_asked.then(clock::monotonic);
         if is_asked {
             log::notice!("reloading");
@@ -250,7 +261,8 @@ impl Supervisor {
 
     /// Says what came of the reload.
     fn conclude(&mut self, asked: Option<Duration>, found: Found) {
-        self.look_again = found.is_unsettled.then(|| Instant::now() + LOOK_AGAIN);
+        let wait = if found.is_unsettled { next_look(self.look_c) } else { None };
+        self.look_again = wait.map(|wait| Instant::now() + wait);
         self.troubles = found.troubles;
         let line = |(name, why): &(String, String)| format!("{name}: {why}");
         self.report(asked, self.troubles.iter().map(line).collect());
@@ -305,5 +317,16 @@ fn log_what_stays(old: &Config, new: &Config) {
     if !changed.is_empty() {
         let what = changed.join(", ");
         log::warning!("changed in the configuration, but only a restart takes it over: {what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_whole_is_not_looked_at_for_ever() {
+        let waits: Vec<_> = (0..).map_while(next_look).map(|wait| wait.as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32]);
     }
 }

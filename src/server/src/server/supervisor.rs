@@ -64,6 +64,8 @@ pub(super) struct Supervisor {
     pub(super) is_asked_again: bool,
     /// When to look at the files again, unasked.
     pub(super) look_again: Option<Instant>,
+    /// How often in a row that has been done.
+    pub(super) look_c: u32,
     /// The thread that looks for a reload, or did so last.
     pub(super) loader: Option<JoinHandle<()>>,
 }
@@ -82,6 +84,7 @@ impl Supervisor {
             arrivals: Vec::new(),
             is_asked_again: false,
             look_again: None,
+            look_c: 0,
             loader: None,
         }
     }
