@@ -5,11 +5,21 @@
 mod silent;
 mod topics;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ringsocket_tests::soak::scenario::{self, Scale};
 
 const MIB: u64 = 1 << 20;
+
+/// For tests that open ten thousand connections: two at a time would be more than a process may have.
+static MANY_CONNECTIONS: Mutex<()> = Mutex::new(());
+
+/// Waits for one's turn to open as many.
+fn many_connections() -> MutexGuard<'static, ()> {
+    // Whoever panicked with it in hand has let go of its connections.
+    MANY_CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn scale(connections: usize, messages: u32, window: u32) -> Scale {
     Scale { connections, messages, largest: 65_536, window, seed: 7, workers: Some(2) }

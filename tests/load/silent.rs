@@ -64,6 +64,7 @@ fn wait_descriptors(daemon: &Daemon, wanted: impl Fn(usize) -> bool) {
 
 #[test]
 fn ten_thousand_connections_that_never_send_are_408_and_gone() {
+    let _turn = crate::many_connections();
     let daemon = start();
     is_served(&daemon);
     let descriptors = process::descriptors(daemon.pid()).unwrap();

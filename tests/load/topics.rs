@@ -14,8 +14,9 @@ const WINDOW: usize = 16;
 /// Messages of one turn.
 const MESSAGES: usize = 8_000;
 const TURNS: usize = 9;
-/// A publish that looked at every client would cost more than a hundred times as much.
-const TOLERANCE: f64 = 1.5;
+/// A publish that looked at every client would cost more than a hundred times as much. What the ratio
+/// is (the test prints it, and docs/performance.md has it) a busy machine cannot tell exactly.
+const TOLERANCE: f64 = 5.0;
 
 fn start(threads: &str) -> (Daemon, Vec<Client>) {
     // The daemon inherits the limit.
@@ -52,6 +53,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 #[test]
 fn a_publish_to_one_of_ten_thousand_costs_what_a_send_to_one_costs() {
+    let _turn = crate::many_connections();
     for threads in ["own", "any"] {
         let (daemon, others) = start(threads);
         let mut client = daemon.connect("/topics?quietly=measured");
