@@ -25,8 +25,8 @@ const HIDDEN = new RegExp('[\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u
 
 // One line of at most `max` characters with at most two accents each; empty if nothing of it shows.
 function cleanName(wish, max) {
-  const shown = wish.replace(HIDDEN, '').replace(/[\s\p{Cc}]+/gu, ' ').trim()
-    .replace(/^\p{M}+|(?<= )\p{M}+|(?<=\p{M}{2})\p{M}+/gu, '')
+  const shown = wish.replace(HIDDEN, '').replace(/(^|[\s\p{Cc}])\p{M}+/gu, '$1')
+    .replace(/(?<=\p{M}{2})\p{M}+/gu, '').replace(/[\s\p{Cc}]+/gu, ' ').trim()
   return [...shown].slice(0, max).join('').trimEnd()
 }
 
@@ -88,7 +88,7 @@ function sendAll(clients, message) {
 // Who asks for what; throws what is wrong with it.
 function guestOf(request) {
   const room = new URL(request.url, 'http://localhost').searchParams.get('room') || 'lobby'
-  const cookie = /(?:^|;\s*)chat_name=([^;]*)/.exec(request.headers.cookie ?? '')?.[1]
+  const cookie = /(?:^|;\s*)chat_name="?([^;"]*)/.exec(request.headers.cookie ?? '')?.[1]
   let wish
   try {
     wish = decodeURIComponent(cookie ?? '') || 'guest'

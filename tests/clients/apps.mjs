@@ -2,6 +2,7 @@
 // the same apps for Node in docs/node, so that the lines of code in docs/apps.md are of apps that do
 // the same.
 // Usage: node apps.mjs WS-MODULE-FOLDER (echo|chat|ticker) URL
+// The server has just been started: a chat would remember what was said before.
 // Exits 0 if all is as the apps say.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
@@ -23,6 +24,17 @@ class Client {
     client.socket.on('close', (code, reason) => client.#got({ code, reason: reason.toString() }))
     await new Promise((resolve, reject) => client.socket.on('open', resolve).on('error', reject))
     return client
+  }
+
+  // The status and the text with which an upgrade is refused.
+  static async refusal(target, headers) {
+    const socket = new WebSocket(url + target, { headers })
+    const response = await new Promise((resolve, reject) => {
+      socket.on('unexpected-response', (_, answer) => resolve(answer))
+      socket.on('open', () => reject(new Error(`let in at ${target}`)))
+    })
+    const body = await response.setEncoding('utf8').toArray()
+    return [response.statusCode, body.join('')]
   }
 
   #got(message) {
@@ -57,82 +69,114 @@ async function echo() {
   await Promise.all([client.leave(), other.leave()])
 }
 
-// In a room of the chat, by the name in the cookie.
-function enter(room, name) {
-  const headers = name === undefined ? {} : { cookie: `a=b; chat_name=${encodeURIComponent(name)}` }
-  return Client.open(`?room=${encodeURIComponent(room)}`, headers)
+// The name of who enters, as the page sends it.
+const named = (name) => ({ Cookie: `theme=dark; chat_name=${encodeURIComponent(name)}` })
+
+// Lines come with a time; two of a room never with the same.
+async function hear(client, name, text) {
+  const said = JSON.parse(await client.next())
+  const { type, ...line } = said
+  assert.deepEqual([type, line], ['said', { at: line.at, name, text }])
+  assert(Number.isInteger(line.at) && line.at > 1_700_000_000_000, `said at ${line.at}`)
+  return line
 }
 
-// The status with which somebody is not let in.
-async function refusal(target, cookie) {
-  const socket = new WebSocket(url + target, { headers: { cookie } })
-  return new Promise((resolve) => {
-    socket.on('unexpected-response', (_, response) => resolve(response.statusCode))
-    socket.on('open', () => resolve(101))
-    socket.on('error', () => {})
-  })
-}
-
-async function chat() {
-  const ann = await enter(' tea \troom', 'Ann')
+async function names() {
+  const ann = await Client.open('?room=%20tea%20%09room', named('Ann'))
   await ann.expect({ type: 'welcome', room: 'tea room', name: 'Ann', here: ['Ann'], lines: [] })
   const cay = await Client.open()
   await cay.expect({ type: 'welcome', room: 'lobby', name: 'guest', here: ['guest'], lines: [] })
   // The same to the eye, and so not the same name; and no longer than 24 characters.
-  const other = await enter('tea room', 'A\u202en\u200bN')
+  const other = await Client.open('?room=tea+room', named('A\u202en\u200bN'))
   const here = ['Ann', 'AnN 2']
   await other.expect({ type: 'welcome', room: 'tea room', name: 'AnN 2', here, lines: [] })
   await ann.expect({ type: 'joined', name: 'AnN 2' })
-  const long = await enter('r'.repeat(40), '\u{1f600}'.repeat(30))
+  const long = await Client.open(`?room=${'r'.repeat(40)}`, named('\u{1f600}'.repeat(30)))
   const name = '\u{1f600}'.repeat(24)
   await long.expect({ type: 'welcome', room: 'r'.repeat(32), name, here: [name], lines: [] })
   await long.leave()
-  assert.equal(await refusal('', 'chat_name=%ff'), 400)
-  assert.equal(await refusal('', 'chat_name=%e2%80%8b'), 400)
-  assert.equal(await refusal('?room=%e2%80%8b', ''), 400)
+  const marked = await Client.open('?room=m', named('\u0301Z\u0301\u0302\u0303 \u0301a'))
+  assert.equal(JSON.parse(await marked.next()).name, 'Z\u0301\u0302 a')
+  await marked.leave()
 
-  ann.send(' a\n\n\n\tb \u0007c\r\n')
+  const nothing = [400, 'the name in the cookie chat_name shows nothing\n']
+  assert.deepEqual(await Client.refusal('', named('\u200b')), nothing)
+  assert.deepEqual(await Client.refusal('', { Cookie: 'chat_name=%ff' }),
+    [400, 'the cookie chat_name is not percent-encoded UTF-8\n'])
+  assert.deepEqual(await Client.refusal('?room=%00'), [400, 'the name of the room shows nothing\n'])
+  return { ann, cay, other }
+}
+
+// Who talks must not be sent away for it, so each has only a few lines to say.
+async function history(target) {
+  const said = []
+  const watch = await Client.open(target)
+  await watch.next()
+  for (let crowd = 0; crowd < 7; crowd += 1) {
+    const client = await Client.open(target, named(`Ann ${crowd}`))
+    const { lines } = JSON.parse(await client.next())
+    assert.deepEqual(lines, said.slice(-100))
+    await watch.expect({ type: 'joined', name: `Ann ${crowd}` })
+    for (let i = 0; i < 15; i += 1) {
+      client.send(`${i}`)
+      said.push(await hear(watch, `Ann ${crowd}`, `${i}`))
+    }
+    client.socket.terminate()
+    await watch.expect({ type: 'left', name: `Ann ${crowd}` })
+  }
+  assert(said.every(({ at }, i) => i === 0 || at > said[i - 1].at))
+  await watch.leave()
+  // The room is empty, and remembers; until long lines push out the others.
+  const late = await Client.open(target)
+  assert.deepEqual(JSON.parse(await late.next()).lines, said.slice(-100))
+  for (const letter of 'abcde') {
+    const long = await Client.open(target, named(letter))
+    await late.expect({ type: 'joined', name: letter })
+    for (let i = 0; i < 2; i += 1) {
+      const text = `${letter}${'\u{1f600}'.repeat(1999)}`
+      long.send(text)
+      said.push(await hear(late, letter, text))
+    }
+    long.socket.terminate()
+    await late.expect({ type: 'left', name: letter })
+  }
+  const last = await Client.open(target)
+  assert.deepEqual(JSON.parse(await last.next()).lines, said.slice(-8))
+  await Promise.all([late, last].map((client) => client.socket.terminate()))
+}
+
+async function chat() {
+  const { ann, cay, other } = await names()
+  await history('?room=history')
+
+  ann.send(' a\n\tb \u0007c\r\n')
   ann.send(' \u200b ')
   ann.send('\u{1f600}'.repeat(2000))
+  ann.send(`a\n\n\n\nb${'\nx'.repeat(40)}`)
   ann.send('y'.repeat(2001))
-  const texts = ['a\n\n\tb c', '\u{1f600}'.repeat(2000)]
-  let last = 0
   for (const client of [ann, other]) {
-    last = 0
-    for (const text of texts) {
-      const { at, ...said } = JSON.parse(await client.next())
-      assert.deepEqual(said, { type: 'said', name: 'Ann', text })
-      assert(at > last && Math.abs(at - Date.now()) < PATIENCE_MS, `${at} after ${last}`)
-      last = at
-    }
+    await hear(client, 'Ann', 'a\n\tb c')
+    await hear(client, 'Ann', '\u{1f600}'.repeat(2000))
+    await hear(client, 'Ann', `a\n\nb${'\nx'.repeat(28)}${' x'.repeat(12)}`)
   }
   await ann.expect({ type: 'refused', text: 'a line has at most 2000 characters' })
 
   other.send(Buffer.from('binary'))
   await other.expectClose(1003, 'lines are text')
   await ann.expect({ type: 'left', name: 'AnN 2' })
-  // Who comes later is told what was said.
-  const late = await enter('tea room', 'Late')
-  const { lines } = JSON.parse(await late.next())
-  assert.deepEqual(lines.map((line) => [line.name, line.text]), texts.map((text) => ['Ann', text]))
-  assert.equal(lines[1].at, last)
-  await ann.expect({ type: 'joined', name: 'Late' })
-  await late.leave()
-  await ann.expect({ type: 'left', name: 'Late' })
-
   for (let i = 0; i < 60; i += 1) cay.send(`${i}`)
-  for (let i = 0; i < 20; i += 1) assert.equal(JSON.parse(await cay.next()).text, `${i}`)
+  for (let i = 0; i < 20; i += 1) await hear(cay, 'guest', `${i}`)
   // A slow machine grants a few more.
-  let next = await cay.next()
-  while (typeof next === 'string') next = await cay.next()
-  assert.deepEqual(next, { code: 1008, reason: 'too many lines at once' })
+  let last = await cay.next()
+  while (typeof last === 'string') last = await cay.next()
+  assert.deepEqual(last, { code: 1008, reason: 'too many lines at once' })
 
   const crowd = []
   for (let i = 0; i < 200; i += 1) {
-    crowd.push(await enter('full'))
+    crowd.push(await Client.open('?room=full'))
     await crowd[i].next()
   }
-  await (await enter('full')).expectClose(1013, 'the room is full')
+  await (await Client.open('?room=full')).expectClose(1013, 'the room is full')
   crowd.forEach((client) => client.socket.terminate())
   await ann.leave()
 }
