@@ -1,8 +1,12 @@
-/* A test app in C++ that takes leave as leaves.c does. Not an example to follow. */
+/* A test app in C++ that takes leave as leaves.c does, and counts how often it was asked to
+ * `count`. Not an example to follow. */
 
 #include <ringsocket.hpp>
 
 using namespace ringsocket;
+
+/* Without -fvisibility=hidden gcc has all libraries of a process share it. */
+inline int count;
 
 namespace {
 
@@ -14,6 +18,10 @@ public:
     {
         if (text == "early") {
             early_ = client;
+        }
+        if (text == "count") {
+            cx.to(client).text(std::to_string(++count));
+            return;
         }
         cx.to(client).text(text == "version" ? version : text);
     }

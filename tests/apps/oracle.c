@@ -6,7 +6,6 @@
 #include <pthread.h>
 
 struct oracle {
-    rs_handle_t *handle;
     unsigned made;
 };
 
@@ -142,16 +141,33 @@ static void start(rs_t *rs, void *(*body)(void *), unsigned number)
     pthread_detach(thread);
 }
 
-static rs_cb_ret begin(rs_t *rs)
+/* Posts from within a callback. What is posted does not need the handle any more. */
+static int post_here(rs_t *rs, rs_posted_cb cb)
 {
-    struct oracle *const oracle = rs_get_app_data(rs);
+    rs_handle_t *const handle = rs_acquire(rs);
+    const int result = rs_post(handle, cb, NULL, NULL);
 
-    oracle->handle = rs_acquire(rs);
-    return rs_post(oracle->handle, note, NULL, NULL) == RS_OK ? RS_CB_OK : RS_CB_FATAL;
+    rs_release(handle);
+    return result;
 }
 
-static void fill(rs_t *rs, rs_handle_t *handle)
+static rs_cb_ret begin(rs_t *rs)
 {
+    return post_here(rs, note) == RS_OK ? RS_CB_OK : RS_CB_FATAL;
+}
+
+static bool is_told_of_mistakes(rs_t *rs)
+{
+    const bool is_told = rs_post(NULL, note, NULL, free) == RS_E_ARG
+                         && post_here(rs, NULL) == RS_E_ARG;
+
+    rs_release(NULL);
+    return is_told;
+}
+
+static void fill(rs_t *rs)
+{
+    rs_handle_t *const handle = rs_acquire(rs);
     char text[64];
     unsigned posted = 0;
     int result;
@@ -159,6 +175,7 @@ static void fill(rs_t *rs, rs_handle_t *handle)
     while ((result = rs_post(handle, note, NULL, NULL)) == RS_OK) {
         posted++;
     }
+    rs_release(handle);
     snprintf(text, sizeof(text), "%u: %s", posted,
              result == RS_E_LIMIT ? "a limit has been reached" : "another reason");
     rs_w_str(rs, text);
@@ -177,24 +194,21 @@ static rs_cb_ret ask(rs_t *rs, char *text, size_t size)
     if (strcmp(text, "count") == 0) {
         start(rs, count, number);
     } else if (strcmp(text, "fill") == 0) {
-        fill(rs, oracle->handle);
+        fill(rs);
     } else if (strcmp(text, "made") == 0) {
         answer(rs, rs_get_client_id(rs), oracle->made);
     } else if (strcmp(text, "outlive") == 0) {
         start(rs, outlive, 0);
     } else if (strcmp(text, "panic") == 0) {
-        rs_post(oracle->handle, fail, NULL, NULL);
+        post_here(rs, fail);
     } else if (strcmp(text, "misuse") == 0) {
-        rs_post(oracle->handle, misuse, NULL, NULL);
+        post_here(rs, misuse);
     } else if (strcmp(text, "code") == 0) {
-        rs_post(oracle->handle, close_nobody, NULL, NULL);
+        post_here(rs, close_nobody);
     } else if (strcmp(text, "wait") == 0) {
         nanosleep(&(struct timespec) { .tv_nsec = (long) number * 1000000 }, NULL);
     } else if (strcmp(text, "bad") == 0) {
-        const bool is_told = rs_post(NULL, note, NULL, free) == RS_E_ARG
-                             && rs_post(oracle->handle, NULL, NULL, free) == RS_E_ARG;
-        rs_release(NULL);
-        rs_w_str(rs, is_told ? "told" : "not told");
+        rs_w_str(rs, is_told_of_mistakes(rs) ? "told" : "not told");
         rs_to_cur(rs, RS_UTF8);
     } else {
         rs_w_p(rs, text, size);

@@ -54,7 +54,7 @@ pub fn compile_cpp(sources: &[&str], defines: &[&str], to: &Path) {
 fn compile(compiler: &str, standard: &str, sources: &[&str], defines: &[&str], to: &Path) {
     let output = Command::new(compiler)
         .args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"])
-        .args(["-shared", "-fpic", "-I"])
+        .args(["-shared", "-fpic", "-fvisibility=hidden", "-I"])
         .arg(root().join("src/app/include"))
         .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-o")

@@ -16,7 +16,8 @@
  *
  *     RINGSOCKET_EXPORT(Echo);
  *
- *     g++ -std=c++20 -fpic -shared -o echo.so echo.cpp $(pkg-config --cflags ringsocket)
+ *     g++ -std=c++20 -fvisibility=hidden -fpic -shared -o echo.so echo.cpp \
+ *         $(pkg-config --cflags ringsocket)
  *
  * An app is a class without a base: which callbacks it has is found while it is
  * compiled, so that none costs a virtual call, what it lacks is never called, and

@@ -61,3 +61,17 @@ fn a_fault_while_it_takes_leave_is_that_of_the_old_app_alone() {
         daemon.stop_well();
     }
 }
+
+/// Of which several copies are loaded at a time: as told in `docs/cpp-apps.md`.
+#[test]
+fn versions_of_an_app_in_cpp_share_no_variables() {
+    let daemon = builder("{}").start();
+    for version in ["one", "two"] {
+        install_of(&daemon, APPS[1], version, "NONE");
+        reload(&daemon);
+        let mut client = connect_to(&daemon, "/app", version);
+        client.text("count").unwrap();
+        client.expect_text("1");
+    }
+    daemon.stop_well();
+}
