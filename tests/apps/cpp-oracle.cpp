@@ -12,6 +12,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/* For a part of a call: says when it is destroyed. */
+struct Bury {
+    static constexpr int count = 10;
+
+    void operator()(std::atomic<int> *dropped) const
+    {
+        std::fprintf(stderr, "oracle: dropped %d of %d\n", ++*dropped, count);
+    }
+};
+
+std::atomic<int> dropped; /* outlives the app */
+
 class Oracle {
 public:
     static constexpr bool any_thread = true;
@@ -44,6 +56,8 @@ public:
             (void) handle_.post([](Oracle &, Context &) { throw Rejection(4000, "nobody"); });
         } else if (word == "outlive") {
             spawn(outlive);
+        } else if (word == "doom") {
+            doom();
         } else if (word == "wait") {
             std::this_thread::sleep_for(number * 1ms);
         } else if (word == "bad") {
@@ -99,6 +113,18 @@ private:
         }
         return is_caught && moved && !copy && copy.post(nothing) == Result::bad_argument &&
                Handle<Oracle>().post(nothing) == Result::bad_argument;
+    }
+
+    /* Posts what cannot be called any more, as the app fails in the same callback. */
+    void doom()
+    {
+        for (int i = 0; i < Bury::count; i++) {
+            std::unique_ptr<std::atomic<int>, Bury> doomed(&dropped);
+            (void) handle_.post([doomed = std::move(doomed)](Oracle &, Context &cx) {
+                cx.error("oracle: called after all");
+            });
+        }
+        throw std::runtime_error("doomed");
     }
 
     /* Posts until the app is over, and tells whether each call was made or destroyed. */

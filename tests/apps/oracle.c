@@ -110,6 +110,37 @@ static void *outlive(void *argument)
     return NULL;
 }
 
+#define DOOMED_C 10
+
+static rs_cb_ret never(rs_t *rs, void *argument)
+{
+    (void) argument;
+    (void) rs;
+    RS_LOG(LOG_ERR, "oracle: called after all");
+    return RS_CB_OK;
+}
+
+static void bury(void *argument)
+{
+    static atomic_uint buried_c;
+    const unsigned so_far = ++buried_c;
+
+    free(argument);
+    RS_LOG(LOG_NOTICE, "oracle: dropped %u of %d", so_far, DOOMED_C);
+}
+
+/* Posts what cannot be called any more, as the app fails in the same callback. */
+static rs_cb_ret doom(rs_t *rs)
+{
+    const struct task like = { rs_acquire(rs), 0, 0 };
+
+    for (unsigned i = 0; i < DOOMED_C; i++) {
+        rs_post(like.handle, never, task_of(&like, i), bury);
+    }
+    rs_release(like.handle);
+    return RS_CB_FATAL;
+}
+
 static rs_cb_ret fail(rs_t *rs, void *argument)
 {
     (void) argument;
@@ -205,6 +236,8 @@ static rs_cb_ret ask(rs_t *rs, char *text, size_t size)
         post_here(rs, misuse);
     } else if (strcmp(text, "code") == 0) {
         post_here(rs, close_nobody);
+    } else if (strcmp(text, "doom") == 0) {
+        return doom(rs);
     } else if (strcmp(text, "wait") == 0) {
         nanosleep(&(struct timespec) { .tv_nsec = (long) number * 1000000 }, NULL);
     } else if (strcmp(text, "bad") == 0) {

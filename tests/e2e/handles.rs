@@ -162,3 +162,18 @@ fn a_call_or_a_handle_that_is_none_is_told() {
         daemon.stop_well();
     }
 }
+
+#[test]
+fn what_is_posted_to_an_app_that_fails_is_dropped_once() {
+    for language in ["C", "C++"] {
+        let daemon = start(language, "any");
+        let mut client = daemon.connect("/oracle");
+        client.text("doom").unwrap();
+        client.expect_close(1011);
+        client.close(1011, "").unwrap();
+        daemon.wait_log("oracle: dropped 10 of 10");
+        let log = daemon.stop_well().log;
+        assert_eq!(log.matches("oracle: dropped").count(), 10, "{log}");
+        assert!(!log.contains("called after all"), "{log}");
+    }
+}
