@@ -23,6 +23,7 @@
 //! second, long ones count more), and with 1013 who asks for a full room or one room too many.
 //! When the app is replaced, everybody is closed with 1012, to meet again in the new one.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod allowance;
 mod events;

@@ -12,6 +12,7 @@
 //! While nobody is connected the market rests, and so does the timer. Who sends anything is closed
 //! with 1008.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod json;
 mod market;
