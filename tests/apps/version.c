@@ -1,7 +1,7 @@
 /* A test app in C that answers `version` with the text VERSION that it was compiled with, `count`
  * with how often it was asked that, and everything else with what it got. When it is to go it says
  * `draining MICROSECONDS` to all its clients. By further defines: VERSION_INIT_HANGS (its init takes
- * so many seconds), VERSION_INIT_FAILS, VERSION_FLAGS, VERSION_ABI. */
+ * so many seconds), VERSION_INIT_FAILS, VERSION_QUIT_HANGS, VERSION_FLAGS, VERSION_ABI. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -71,6 +71,9 @@ static void on_quit(rs_t *rs, void *state)
     const char *const text = "quit of " TEXT_OF(VERSION);
 
     (void) state;
+#ifdef VERSION_QUIT_HANGS
+    sleep(VERSION_QUIT_HANGS);
+#endif
     rs->host->log(rs, RS_LEVEL_NOTICE, NULL, 0, NULL, (const uint8_t *) text, strlen(text));
 }
 

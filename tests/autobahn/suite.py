@@ -24,6 +24,8 @@ AGENT = "ringsocket"
 COMPRESSED = [(12, group) for group in range(1, 6)] + [(13, group) for group in range(1, 8)]
 SMALL = [f"{part}.{group}.{case}" for part, group in COMPRESSED for case in range(1, 9)]
 CI = [f"{part}.*" for part in (1, 2, 3, 4, 5, 6, 7, 9, 10)] + SMALL
+# Over TLS, where large messages say nothing that other tests do not.
+SECURE = [f"{part}.*" for part in (1, 2, 3, 4, 5, 6, 7, 10)]
 
 START_S = 10
 STOP_S = 30
@@ -76,20 +78,40 @@ def free_port() -> int:
     raise Failure("there is no free port")
 
 
-def start_server(built: Path, folder: Path, port: int, takeover: bool) -> Child:
-    """The daemon as shipped, whose configuration sets nothing, with the echo app."""
+def make_certificate(folder: Path) -> dict:
+    """A certificate of nobody's, which this client does not look at; its entry in `certs`."""
+    key, chain = folder / "server.key", folder / "server.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split()
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [*command, "-keyout", key, "-out", chain], check=True, stderr=subprocess.DEVNULL
+    )
+    return {
+        "hostnames": ["localhost"], "privkey_path": str(key), "pubchain_path": str(chain)
+    }
+
+
+def start_server(built: Path, folder: Path, port: int, options) -> Child:
+    """The daemon as shipped, whose configuration sets nothing but what is asked for, with the echo
+    app."""
     apps = folder / "apps"
     apps.mkdir(parents=True, exist_ok=True)
     echo = apps / "echo.so"
     echo.unlink(missing_ok=True)
     echo.symlink_to((built / "libecho.so").resolve())
     config = HERE.parent.parent / "packaging/ringsocket.json"
-    if takeover:
+    settings = {}
+    if options.takeover:
+        settings["deflate_takeover"] = "both"
+    if options.tls:
+        settings["certs"] = [make_certificate(folder)]
+    if settings:
         config = folder / "ringsocket.json"
-        config.write_text('{ "deflate_takeover": "both" }\n')
+        config.write_text(json.dumps(settings))
     server = Child(
         "ringsocket",
-        ["systemd-socket-activate", f"--listen=127.0.0.1:{port}", "--fdname=ws"]
+        ["systemd-socket-activate", f"--listen=127.0.0.1:{port}"]
+        + [f"--fdname={'wss' if options.tls else 'ws'}"]
         + [str(built / "ringsocket"), "--config", str(config), "--apps", str(apps)],
         folder / "server.log",
     )
@@ -120,13 +142,14 @@ def stop_server(server: Child):
 class Client:
     """wstest, in the Debian that it was installed in, if so."""
 
-    def __init__(self, root: str, home: str):
+    def __init__(self, root: str, home: str, tls: bool):
         self.prefix = ["chroot", root] if root else []
         self.home = home
         self.folder = Path(root + home)
+        self.scheme = "wss" if tls else "ws"
 
     def start(self, port: int, patterns: list[str]) -> Child:
-        server = {"agent": AGENT, "url": f"ws://127.0.0.1:{port}/echo"}
+        server = {"agent": AGENT, "url": f"{self.scheme}://127.0.0.1:{port}/echo"}
         spec = {"servers": [server], "cases": patterns, "outdir": f"{self.home}/reports"}
         (self.folder / "spec.json").write_text(json.dumps(spec))
         (self.folder / "reports/index.json").unlink(missing_ok=True)
@@ -179,10 +202,10 @@ def watch(wstest: Child, server: Child):
 
 def run(options, patterns: list[str]) -> dict:
     """Runs the cases; what was reported, which is all that was planned."""
-    client = Client(options.root, options.home)
+    client = Client(options.root, options.home, options.tls)
     port = free_port()
     folder = client.folder / "server"
-    with start_server(options.built, folder, port, options.takeover) as server:
+    with start_server(options.built, folder, port, options) as server:
         with client.start(port, patterns) as wstest:
             watch(wstest, server)
         stop_server(server)
@@ -210,13 +233,15 @@ def main():
     parser.add_argument("--built", required=True, type=Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--takeover", action="store_true")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
     # As at Ctrl-C: the children are ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
-    patterns = options.cases or (["*"] if options.all else SMALL if options.takeover else CI)
+    some = SECURE if options.tls else SMALL if options.takeover else CI
+    patterns = options.cases or (["*"] if options.all else some)
     began = time.monotonic()
     results = Results(HERE / "results.json")
     try:

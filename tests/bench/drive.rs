@@ -2,13 +2,14 @@
 //! their own apps.
 
 use std::io;
-use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use ringsocket_tests::frame::opcode;
 use ringsocket_tests::{process, sys};
 
+use crate::dial::Dial;
 use crate::load::broadcast::Broadcast;
 use crate::load::connect::{Connect, Conversation, End};
 use crate::load::echo::Echo;
@@ -31,9 +32,12 @@ pub(crate) enum Drive {
 
 #[derive(Args, Debug)]
 struct Server {
-    /// The app, as ws://HOST:PORT/PATH; `ws://`, port 80 and path / can be left out
+    /// The app, as ws://HOST:PORT/PATH or wss://...; `ws://`, port and path / can be left out
     #[arg(value_name = "ADDRESS")]
     url: Url,
+    /// With wss://: a file of certificates in PEM, of those to be trusted
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The server's process, if it runs on this machine: its CPU time is counted
     #[arg(long)]
     pid: Option<u32>,
@@ -107,20 +111,22 @@ pub(crate) fn run(drive: &Drive) -> io::Result<()> {
     sys::raise_descriptor_limit()?;
     match drive {
         Drive::Echo(messages) => {
-            let (streams, exchange) = messages.prepare()?;
-            let mut load = Echo::new(streams, messages.in_flight, exchange)?;
+            let dial = messages.server.dial()?;
+            let streams = messages.connect(|| dial.upgraded())?;
+            let mut load = Echo::over(streams, messages.in_flight, messages.exchange())?;
             messages.server.measure(messages.seconds, "message", &mut load)?;
             print_latency("from each message to its echo", &load);
         }
         Drive::Broadcast(messages) => {
-            let (streams, exchange) = messages.prepare()?;
-            let mut load = Broadcast::new(streams, messages.in_flight, exchange)?;
+            let url = messages.server.plain()?;
+            let streams = messages.connect(|| url.connect())?;
+            let mut load = Broadcast::new(streams, messages.in_flight, messages.exchange())?;
             messages.server.measure(messages.seconds, "delivery", &mut load)?;
             print_latency("from the sending to each delivery", &load);
         }
         Drive::Idle(plan) => hold(plan)?,
         Drive::Connect(visits) => {
-            let url = &visits.server.url;
+            let url = visits.server.plain()?;
             let conversation = Conversation::learn(url)?;
             let mut load = Connect::new(url, conversation, visits.end, visits.connections)?;
             visits.server.measure(visits.seconds, "connection", &mut load)?;
@@ -131,15 +137,30 @@ pub(crate) fn run(drive: &Drive) -> io::Result<()> {
 }
 
 impl Messages {
-    fn prepare(&self) -> io::Result<(Vec<TcpStream>, Exchange)> {
-        let connect = || self.server.url.connect();
-        let streams = (0..self.connections).map(|_| connect()).collect::<io::Result<_>>()?;
+    fn connect<T>(&self, connect: impl Fn() -> io::Result<T>) -> io::Result<Vec<T>> {
+        (0..self.connections).map(|_| connect()).collect()
+    }
+
+    fn exchange(&self) -> Exchange {
         let kind = if self.text { opcode::TEXT } else { opcode::BINARY };
-        Ok((streams, Exchange::web_socket(kind, self.size)))
+        Exchange::web_socket(kind, self.size)
     }
 }
 
 impl Server {
+    fn dial(&self) -> io::Result<Dial> {
+        let ca = self.ca.as_ref().map(std::fs::read_to_string).transpose()?;
+        Dial::by_scheme(self.url.clone(), ca.as_deref())
+    }
+
+    /// The address, where TLS is not known.
+    fn plain(&self) -> io::Result<&Url> {
+        if self.url.is_secure {
+            return Err(io::Error::other("only echo and idle know wss://"));
+        }
+        Ok(&self.url)
+    }
+
     /// Warms up, runs, and prints rate and CPU time of both sides.
     fn measure(&self, seconds: f64, unit: &str, load: &mut dyn Load) -> io::Result<()> {
         let time = Duration::from_secs_f64(seconds);
@@ -168,12 +189,13 @@ fn print_latency(what: &str, load: &dyn Load) {
 }
 
 fn hold(plan: &Idle) -> io::Result<()> {
-    let Server { url, pid } = &plan.server;
+    let dial = plan.server.dial()?;
+    let pid = plan.server.pid;
     let past = Past { messages: plan.messages, size: plan.size, compressed: false };
     let resident = || pid.map(process::resident).transpose();
     let before = resident()?;
     let held: Vec<_> =
-        (0..plan.connections).map(|_| idle::open(url, past)).collect::<io::Result<_>>()?;
+        (0..plan.connections).map(|_| idle::open(&dial, past)).collect::<io::Result<_>>()?;
     println!("{} connections are open", held.len());
     std::thread::sleep(Duration::from_secs_f64(plan.seconds));
     if let (Some(before), Some(after)) = (before, resident()?) {

@@ -4,6 +4,7 @@
 mod broadcast;
 mod connect;
 mod echo;
+mod tls;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -43,6 +44,8 @@ pub(crate) enum Floor {
         #[arg(long)]
         closed: usize,
     },
+    /// The echo over TLS, by rustls
+    Tls(tls::Terms),
 }
 
 /// Serves on a free loopback port, which it prints, until standard input ends.
@@ -53,6 +56,7 @@ pub(crate) fn serve(floor: &Floor) -> io::Result<()> {
             run(broadcast::Broadcast::new(incoming, outgoing))
         }
         Floor::Connect { switching, closed } => run(connect::Connect::new(switching, closed)),
+        Floor::Tls(ref terms) => run(tls::Tls::new(terms)?),
     }
 }
 

@@ -5,22 +5,21 @@
 pub(crate) mod broadcast;
 pub(crate) mod connect;
 pub(crate) mod echo;
+pub(crate) mod handshake;
 pub(crate) mod idle;
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringsocket_tests::frame::{Frame, opcode, server_header_size};
 use serde::Serialize;
 
 use crate::latency::Latency;
+use crate::pipe::BUFFER;
 
 /// Silence for so long means that messages were lost.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is read at once, in bytes.
-const BUFFER: usize = 0x40000;
 
 /// How much is sent, and by how many.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -111,6 +110,32 @@ fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize
         Ok(len) => Ok(Some(len)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// The time of one run.
+struct Clock {
+    start: Instant,
+    /// When something came for the last time.
+    last: Instant,
+    time: Duration,
+}
+
+impl Clock {
+    fn start(time: Duration) -> Self {
+        let start = Instant::now();
+        Self { start, last: start, time }
+    }
+
+    /// How long the run took, if its time is up; an error if nothing has come for too long.
+    fn tick(&mut self, has_come: bool) -> io::Result<Option<Duration>> {
+        let now = Instant::now();
+        if has_come {
+            self.last = now;
+        } else if now - self.last > PATIENCE {
+            return Err(answers_are_missing());
+        }
+        Ok((now - self.start >= self.time).then(|| now - self.start))
     }
 }
 

@@ -1,12 +1,14 @@
 //! `ringsocket-bench`: a load generator for WebSocket servers, and comparisons made with it:
 //! `compare` runs the daemon, floors and other servers by turns (see docs/performance.md).
 
+mod dial;
 mod drive;
 mod figures;
 mod floor;
 mod latency;
 mod load;
 mod machine;
+mod pipe;
 mod report;
 mod suite;
 mod url;
@@ -22,6 +24,7 @@ use suite::Plan;
 const EXAMPLES: &str = "\
 Examples:
   ringsocket-bench echo ws://127.0.0.1:8080/echo --connections 512 --in-flight 16
+  ringsocket-bench echo wss://localhost:8443/echo --ca ca.pem --size 16384
   ringsocket-bench connect 127.0.0.1:8080/chat --pid $(pidof ringsocket)
   ringsocket-bench compare --scenarios echo --sizes 1024 --connections 64";
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use ringsocket_tests::certificates::Site;
 use ringsocket_tests::daemon::{Builder, Daemon};
 use ringsocket_tests::folder::Folder;
 use serde_json::Value;
@@ -60,6 +61,29 @@ fn users_can_drive_their_apps() {
 }
 
 #[test]
+fn apps_behind_tls_can_be_driven_too() {
+    let site = Site::new(&["localhost"]);
+    let config = format!(
+        r#"{{ "certs": [ {{ "hostnames": ["localhost"], "privkey_path": "{}",
+            "pubchain_path": "{}" }} ] }}"#,
+        site.key().display(),
+        site.chain().display()
+    );
+    let daemon = Builder::new().app("echo").config(&config).secure_sockets(1).start();
+    let folder = Folder::new();
+    let ca = folder.write("ca.pem", site.authority.pem());
+    let ca = ca.to_str().expect("UTF-8");
+    let url = format!("wss://localhost:{}/echo", daemon.address().port());
+    let arguments = ["--ca", ca, "--connections", "5", "--seconds", "0.1"];
+    let text =
+        run(&[&["echo", &url, "--size", "70000", "--in-flight", "3"], &arguments[..]].concat());
+    assert!(number(&text, "messages per second") > 0.0);
+    let text = run(&[&["idle", &url], &arguments[..]].concat());
+    assert!(text.starts_with("5 connections are open\n"), "{text}");
+    daemon.stop_well();
+}
+
+#[test]
 fn what_goes_wrong_is_said() {
     let daemon = Builder::new().app("echo").start();
     let url = format!("{}/nothing", daemon.address());
@@ -68,9 +92,11 @@ fn what_goes_wrong_is_said() {
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.starts_with("ringsocket-bench: answered 404"), "{errors}");
     daemon.stop_well();
-    let output = bench(&["echo", "wss://127.0.0.1/echo"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("only ws://"));
+    for (command, words) in [("echo", "--ca"), ("connect", "only echo and idle know wss://")] {
+        let output = bench(&[command, "wss://127.0.0.1/echo"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
+    }
 }
 
 #[test]
@@ -90,7 +116,10 @@ fn a_short_comparison_gives_a_whole_report() {
     let report: Value = serde_json::from_str(&json).expect("JSON");
     let tables = report["tables"].as_array().expect("tables");
     let ids: Vec<&str> = tables.iter().filter_map(|table| table["id"].as_str()).collect();
-    assert_eq!(ids, ["echo", "broadcast", "connect", "crowd", "deflate", "slow"]);
+    assert_eq!(
+        ids,
+        ["echo", "broadcast", "connect", "crowd", "deflate", "slow", "tls", "tls-handshake"]
+    );
     for table in tables {
         let title = table["title"].as_str().expect("a title");
         assert!(text.contains(&format!("\n{title}: ")), "{title} is not printed");
@@ -103,9 +132,9 @@ fn a_short_comparison_gives_a_whole_report() {
             runs.iter().for_each(|runs| hold(&runs["samples"]));
         }
     }
-    assert_eq!(report["memory"].as_array().map(Vec::len), Some(4));
+    assert_eq!(report["memory"].as_array().map(Vec::len), Some(6));
     let goals = report["goals"].as_array().expect("goals");
-    assert_eq!(goals.len(), 9, "all but those that are about cells not measured here");
+    assert_eq!(goals.len(), 12, "all but those that are about cells not measured here");
     for goal in goals {
         assert!(goal["figure"].as_f64().is_some_and(|figure| figure > 0.0), "{goal}");
         assert!(text.contains(goal["what"].as_str().expect("words")), "{goal}");

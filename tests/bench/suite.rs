@@ -9,6 +9,7 @@ mod crowd;
 mod deflate;
 mod echo;
 mod memory;
+mod secure;
 mod servers;
 mod slow;
 
@@ -30,6 +31,7 @@ use servers::{PEERS, Running};
 
 pub(crate) use crowd::AMONG_MANY;
 pub(crate) use memory::{AT_START, PLAIN};
+pub(crate) use secure::{IDLE, IDLE_AFTER};
 pub(crate) use servers::{ANY_THREAD, FLOOR, OWN_THREAD};
 pub(crate) use slow::BESIDE;
 
@@ -94,6 +96,10 @@ enum Scenario {
     Deflate,
     /// Latency of echoes beside another app that is slow
     Slow,
+    /// CPU time of echoes over TLS
+    Tls,
+    /// CPU time of TLS handshakes
+    TlsHandshake,
     /// Resident memory
     Memory,
 }
@@ -170,8 +176,11 @@ impl Bench {
             Scenario::Crowd => crowd::run(self)?,
             Scenario::Deflate => deflate::run(self)?,
             Scenario::Slow => slow::run(self)?,
+            Scenario::Tls => secure::echoes(self)?,
+            Scenario::TlsHandshake => secure::handshakes(self)?,
             Scenario::Memory => {
                 report.memory = memory::run(self)?;
+                report.memory.extend(secure::memory(self)?);
                 report.print_memory();
                 return Ok(());
             }

@@ -1,5 +1,4 @@
-//! Where a server is: `ws://HOST:PORT/PATH`, or what of it cannot be guessed.
-//! Not for `wss://`: the generator speaks no TLS.
+//! Where a server is: `ws://HOST:PORT/PATH` or `wss://...`, or what of it cannot be guessed.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -12,6 +11,8 @@ use ringsocket_tests::sys;
 /// A WebSocket endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
+    /// Whether it is `wss://`.
+    pub(crate) is_secure: bool,
     /// What the Host header says.
     pub(crate) host: String,
     /// The first address of that host.
@@ -23,7 +24,15 @@ pub(crate) struct Url {
 impl Url {
     /// An endpoint of a server on this machine.
     pub(crate) fn new(address: SocketAddr, target: &str) -> Self {
-        Self { host: address.to_string(), address, target: target.to_owned() }
+        let host = address.to_string();
+        Self { is_secure: false, host, address, target: target.to_owned() }
+    }
+
+    /// The host without the port.
+    pub(crate) fn name(&self) -> String {
+        let name = self.host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let name = name.map_or(&self.host[..], |(name, _)| name);
+        name.trim_start_matches('[').trim_end_matches(']').to_owned()
     }
 
     /// The opening handshake's request, to which headers may be added.
@@ -51,17 +60,18 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("wss://") {
-            return Err("wss:// is not known yet: only ws://".to_owned());
-        }
-        let rest = text.strip_prefix("ws://").unwrap_or(text);
+        let (is_secure, rest) = match text.strip_prefix("wss://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("ws://").unwrap_or(text)),
+        };
+        let port = if is_secure { 443 } else { 80 };
         let (host, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
+        let with_port = if has_port { host.to_owned() } else { format!("{host}:{port}") };
         let mut addresses = with_port.to_socket_addrs().map_err(|e| format!("{host}: {e}"))?;
         let address = addresses.next().ok_or_else(|| format!("{host} has no address"))?;
         let target = if target.is_empty() { "/" } else { target };
-        Ok(Self { host: host.to_owned(), address, target: target.to_owned() })
+        Ok(Self { is_secure, host: host.to_owned(), address, target: target.to_owned() })
     }
 }
 
@@ -109,8 +119,17 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_and_so_is_what_has_no_address() {
-        assert!("wss://127.0.0.1/".parse::<Url>().unwrap_err().contains("ws://"));
+    fn names_go_without_port_and_brackets() {
+        let name = |text: &str| text.parse::<Url>().unwrap().name();
+        for text in ["wss://localhost", "wss://localhost:8443/", "localhost:1"] {
+            assert_eq!(name(text), "localhost");
+        }
+        assert_eq!(name("wss://[::1]:8443/echo"), "::1");
+        assert_eq!("wss://127.0.0.1".parse::<Url>().unwrap().address.port(), 443);
+    }
+
+    #[test]
+    fn what_has_no_address_is_refused() {
         assert!("ws://127.0.0.1:99999/".parse::<Url>().is_err());
     }
 }

@@ -41,7 +41,7 @@ fn assert_explained(line: &str) {
             let roman = line.strip_prefix(".IR ").and_then(|text| text.rsplit_once(' '));
             line.strip_prefix(".I ").or(roman.map(|(text, _)| text)) == Some(name)
         });
-        assert!(is_named, "ringsocket.8 does not say what \"{name}\" counts");
+        assert!(is_named, "ringsocket(8) does not say what \"{name}\" counts");
     }
 }
 

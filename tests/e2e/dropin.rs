@@ -17,7 +17,7 @@ use ringsocket_tests::daemon::{Builder, Daemon};
 use ringsocket_tests::handshake::Request;
 
 /// A daemon with runtime directory, to be told of apps.
-fn builder(config: &str) -> Builder {
+pub(super) fn builder(config: &str) -> Builder {
     let builder = Builder::new();
     let runtime = builder.path().display().to_string();
     builder.environment("RUNTIME_DIRECTORY", &runtime).config(config)
@@ -33,13 +33,13 @@ fn compile(daemon: &Daemon, version: &str, defines: &[&str]) -> PathBuf {
 }
 
 /// Has a version stand in the apps folder under this name, all of it at once, as packages do it.
-fn install(daemon: &Daemon, name: &str, version: &str, defines: &[&str]) {
+pub(super) fn install(daemon: &Daemon, name: &str, version: &str, defines: &[&str]) {
     let from = compile(daemon, version, defines);
     std::fs::rename(from, daemon.path().join(format!("apps/{name}.so")))
         .expect("installing an app");
 }
 
-fn remove(daemon: &Daemon, name: &str) {
+pub(super) fn remove(daemon: &Daemon, name: &str) {
     let file = daemon.path().join(format!("apps/{name}.so"));
     std::fs::remove_file(file).expect("removing an app");
 }
@@ -54,7 +54,7 @@ fn ask_to_reload(daemon: &Daemon) -> Output {
 
 /// Reloads, which goes well.
 #[track_caller]
-fn reload(daemon: &Daemon) {
+pub(super) fn reload(daemon: &Daemon) {
     let output = ask_to_reload(daemon);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}; log:\n{}", daemon.log());
@@ -62,20 +62,20 @@ fn reload(daemon: &Daemon) {
 
 /// Reloads, of which something does not go well, and gives what was said of it.
 #[track_caller]
-fn reload_badly(daemon: &Daemon) -> String {
+pub(super) fn reload_badly(daemon: &Daemon) -> String {
     let output = ask_to_reload(daemon);
     assert_eq!(output.status.code(), Some(1), "log:\n{}", daemon.log());
     String::from_utf8(output.stderr).expect("words")
 }
 
 #[track_caller]
-fn expect_version(client: &mut Client, version: &str) {
+pub(super) fn expect_version(client: &mut Client, version: &str) {
     client.text("version").unwrap();
     client.expect_text(version);
 }
 
 #[track_caller]
-fn connect_to(daemon: &Daemon, target: &str, version: &str) -> Client {
+pub(super) fn connect_to(daemon: &Daemon, target: &str, version: &str) -> Client {
     let mut client = daemon.connect(target);
     expect_version(&mut client, version);
     client
@@ -88,7 +88,7 @@ fn is_not_served(daemon: &Daemon, target: &str) {
 }
 
 /// How many threads of apps there are.
-fn app_threads(daemon: &Daemon) -> usize {
+pub(super) fn app_threads(daemon: &Daemon) -> usize {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("its threads");
     let name = |task: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
@@ -97,7 +97,7 @@ fn app_threads(daemon: &Daemon) -> usize {
 }
 
 #[track_caller]
-fn wait_for_app_threads(daemon: &Daemon, count: usize) {
+pub(super) fn wait_for_app_threads(daemon: &Daemon, count: usize) {
     let start = Instant::now();
     while app_threads(daemon) != count {
         assert!(start.elapsed() < Duration::from_secs(20), "{} threads", app_threads(daemon));
@@ -242,10 +242,9 @@ fn endpoints_of_the_configuration_are_taken_over() {
     let mut client = daemon.connect("/here");
     let apps = daemon.path().join("apps").display().to_string();
     let config = daemon.path().join("ringsocket.json");
-    let moved = text("/there", r#""max_ws_msg_size": 1000,"#).replace("{apps}", &apps);
+    let moved = text("/there", r#""health_path": "/up","#).replace("{apps}", &apps);
     std::fs::write(&config, moved).unwrap();
     reload(&daemon);
-    daemon.wait_log("only a restart takes it over: sizes and numbers");
     is_not_served(&daemon, "/here");
     daemon.connect("/there").close_cleanly();
     client.text("the same app").unwrap();

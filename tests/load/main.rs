@@ -2,12 +2,14 @@
 //! byte verified; and many connections that send nothing. Apart from `e2e`, so that their load does
 //! not disturb its time limits.
 
+mod secure;
 mod silent;
 mod topics;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ringsocket_tests::soak::restart::{self, Own};
 use ringsocket_tests::soak::scenario::{self, Scale};
 
 const MIB: u64 = 1 << 20;
@@ -56,4 +58,16 @@ fn bad_clients_cost_the_good_ones_nothing() {
     let (report, ends) = scenario::beside(&scale(20, 100, 3)).unwrap();
     assert_eq!((report.delivered, ends.len()), (2000, 3));
     assert!(report.resident_peak < 300 * MIB, "{} MiB", report.resident_peak / MIB);
+}
+
+#[test]
+fn restarts_under_load_lose_nothing() {
+    let _turn = many_connections();
+    let mut daemon = Own::start(300);
+    let report = restart::run(&mut daemon, 300, 10).unwrap_or_else(|error| panic!("{error}"));
+    daemon.stop();
+    println!("{report}");
+    assert_eq!(report.restarts.len(), 10);
+    // Twice for each restart, and twice to the app that counts.
+    assert!(report.messages >= 300 * 20 + 300, "{report}");
 }

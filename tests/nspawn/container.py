@@ -1,7 +1,8 @@
 """A Debian that is made with debootstrap, kept, and booted with systemd-nspawn.
 
 Every boot sees the same pristine root: what it writes goes to a tmpfs that ends with it. The
-network is the machine's own, so that clients outside reach the container's ports on loopback.
+network is the machine's own, so that clients outside reach the container's ports on loopback, or else
+it has none but loopback.
 Not for: what is tested in it (scenario.py).
 """
 
@@ -11,8 +12,8 @@ import subprocess
 import time
 from pathlib import Path
 
-# All that ringsocket depends on, so that installing it fetches nothing.
-PACKAGES = "systemd,systemd-sysv,dbus"
+# All that the packages depend on, so that installing them fetches nothing.
+PACKAGES = "systemd,systemd-sysv,dbus,python3"
 
 # Rights that units' sandboxes need and a container lacks by default; systemd would go on without
 # them and quietly leave a part of the sandbox out. CAP_NET_ADMIN is for PrivateNetwork=, the other
@@ -41,12 +42,18 @@ def make_root(cache: Path, suite: str) -> Path:
 class Container:
     """A booted container; a context manager, which always tears it down."""
 
-    def __init__(self, root: Path, log: Path, folders: dict[str, Path], verbose: bool):
-        """`folders` maps where a folder is seen inside, read-only, to where it lies."""
+    def __init__(
+        self, root: Path, log: Path, folders: dict[str, Path], verbose: bool, has_network: bool = True,
+        to_fail: list[str] | None = None,
+    ):
+        """`folders` maps where a folder is seen inside, read-only, to where it lies. Of all units
+        those `to_fail` do so at boot, and no other."""
         self.root = root
         self.log = log
         self.folders = folders
         self.verbose = verbose
+        self.has_network = has_network
+        self.to_fail = to_fail or []
         self.nspawn = None
         self.init = None
 
@@ -54,9 +61,11 @@ class Container:
         # The kernel ends nspawn if this process is killed outright: --pdeathsig.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn"]
         command += ["--register=no", "--keep-unit", "--link-journal=no", "--volatile=overlay"]
-        command += [f"--machine=ringsocket-{os.getpid()}", f"--directory={self.root}"]
+        command += [f"--machine=ringsocket-{self.root.name}-{os.getpid()}", f"--directory={self.root}"]
         command += [f"--capability={CAPABILITIES}", f"--system-call-filter={SYSTEM_CALLS}"]
         command += [f"--bind-ro={here}:{there}" for there, here in self.folders.items()]
+        if not self.has_network:
+            command.append("--private-network")
         with open(self.log, "wb") as log:
             self.nspawn = subprocess.Popen(
                 command + ["--boot"],
@@ -87,18 +96,24 @@ class Container:
             self.check(deadline, f"is still {state or 'without systemd'}")
             state = self.run("systemctl is-system-running", check=False).strip()
             time.sleep(0.1)
-        if state == "degraded":
-            raise RuntimeError(f"units failed at boot:\n{self.run('systemctl --failed')}")
+        failed = self.run("systemctl list-units --failed --plain --no-legend").splitlines()
+        if [line.split()[0] for line in failed] != self.to_fail:
+            raise RuntimeError(f"units that failed at boot: {failed}, not {self.to_fail}")
 
     def check(self, deadline: float, what: str):
         if self.nspawn.poll() is not None or time.monotonic() > deadline:
             tail = self.log.read_text(errors="replace")[-2000:]
             raise RuntimeError(f"the container {what}: {self.log} ends with\n{tail}")
 
+    def inside(self, command: str) -> list[str]:
+        """What runs a shell command inside, to be run outside."""
+        enter = ["nsenter", "-t", str(self.init), "-a", "env", "-i", *ENVIRONMENT]
+        return [*enter, "sh", "-c", command]
+
     def run(self, command: str, check: bool = True) -> str:
         """What a shell command prints inside, stderr included; fails if it does, unless told."""
         done = subprocess.run(
-            ["nsenter", "-t", str(self.init), "-a", "env", "-i", *ENVIRONMENT, "sh", "-c", command],
+            self.inside(command),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         if self.verbose:

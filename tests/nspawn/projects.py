@@ -21,7 +21,7 @@ SDK = "/usr/share/ringsocket/ringsocket-app"
 
 def unpack(debs: Path, folder: Path) -> dict[str, str]:
     """Unpacks the packages, and gives the environment in which they are as if installed."""
-    for name in ("ringsocket", "libringsocket-dev"):
+    for name in ("ringsocket", "libringsocket-dev", "ringsocket-examples"):
         (deb,) = debs.glob(f"{name}_*.deb")
         subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
     ours = {
@@ -36,8 +36,8 @@ def unpack(debs: Path, folder: Path) -> dict[str, str]:
 
 
 def example_in_c(folder: Path, env: dict[str, str]) -> bytes:
-    """The library of the example that libringsocket-dev ships."""
-    source = "usr/share/doc/libringsocket-dev/examples/echo.c"
+    """The library of an example that ringsocket-examples ships."""
+    source = "usr/share/doc/ringsocket-examples/examples/echo-c/echo.c"
     build = "cc -std=c17 -shared -fPIC -Wall -Werror -o echo-c.so "
     build += f"$(pkg-config --cflags ringsocket) {source}"
     subprocess.run(build, shell=True, check=True, cwd=folder, env=env)

@@ -19,22 +19,34 @@ from pathlib import Path
 from clients import Prober, client, close_code, exchange_node, exchange_python, handshake
 from container import Container, make_root
 from dropin import DropIn
+from load import Load
+from ports import Ports
 from projects import Projects
+from removal import Removal
+from restart import Restart
+from sandbox import Sandbox
+from steering import Steering
+from telling import Telling
+from tls import Tls
+from versions import Versions
+from watchdog import Watchdog
 
 SERVICE, SOCKET, TLS = "ringsocket.service", "ringsocket.socket", "ringsocket-tls.socket"
 STARTS = 20
-MAX_EXPOSURE = 1.5
+MAX_EXPOSURE = 0.5
 
 
-class Scenario(DropIn, Projects):
+class Scenario(
+    DropIn, Load, Ports, Projects, Removal, Restart, Sandbox, Steering, Telling, Tls, Versions, Watchdog
+):
     """The steps, in their order: methods whose names start with `step_`."""
 
     def __init__(self, container: Container, options):
         self.container = container
         self.run = container.run
-        self.port = options.port
+        self.port, self.tls_port = options.port, options.tls_port
         self.node = str(options.cache / "node")
-        self.debs = options.debs
+        self.debs, self.cache, self.soak = options.debs, options.cache, options.soak
         self.figures = []
 
     def url(self, app: str) -> str:
@@ -84,7 +96,10 @@ class Scenario(DropIn, Projects):
         bare = re.sub(r'^( *)//(?=["\]}]|    )', r"\1", text, flags=re.MULTILINE)
         assert bare.count('": ') > 20, bare
         self.container.write("/tmp/www/index.html", "<!doctype html><title>A page</title>\n")
-        self.container.write("/tmp/all-keys.json", bare.replace("/usr/share/example", "/tmp/www"))
+        self.example("/tmp/ours")
+        bare = bare.replace("/usr/share/example", "/tmp/www")
+        bare = bare.replace("/etc/ringsocket/", "/tmp/ours/")
+        self.container.write("/tmp/all-keys.json", bare)
         self.run("ringsocket check /tmp/all-keys.json")
 
     async def step_enable(self):
@@ -136,40 +151,7 @@ class Scenario(DropIn, Projects):
         root = re.search(r" / / (\S+)", mounts)
         assert root and "ro" in root[1].split(","), f"/ is writable:\n{mounts}"
 
-    async def step_status(self):
-        """STATUS= and the journal's fields tell what goes on"""
-        self.run("cp /etc/ringsocket.json /tmp/good.json")
-        self.container.write("/etc/ringsocket.json", '{ "log_level": "info" }\n')
-        self.run(f"systemctl restart {SERVICE}")
-        async with client(self.url("echo")) as ws:
-            await ws.send("x")
-            await ws.recv()
-            # The status follows within moments, not with every connection.
-            self.wait("counted", lambda: "1 connection" in self.show(SERVICE, "StatusText"))
-            self.figure("STATUS=", self.show(SERVICE, "StatusText"))
-        # A frame without a mask: closed with 1002 (RFC 6455 section 5.1), which is worth a line.
-        _, sock = handshake(self.port, "/echo")
-        with sock:
-            sock.sendall(b"\x81\x01x")
-            close = sock.recv(4)
-            assert (close[0], close[2:]) == (0x88, b"\x03\xea"), close
-        wanted = {"APP": "echo", "WORKER": "0", "PEER": "127.0.0.1"}
-        wanted = {f"RINGSOCKET_{name}": value for name, value in wanted.items()}
-        self.wait("lines with all fields", lambda: wanted.keys() <= self.fields().keys())
-        fields = self.fields()
-        for name, value in wanted.items():
-            assert fields[name].startswith(value), f"{name}={fields[name]}"
-        self.figure("journal fields", " ".join(sorted(fields)))
-        self.run(f"mv /tmp/good.json /etc/ringsocket.json && systemctl restart {SERVICE}")
-
-    def fields(self) -> dict[str, str]:
-        """The fields of the daemon's own that its lines in the journal have."""
-        lines = self.run(f"journalctl --unit={SERVICE} --output=json").splitlines()
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
-        own = {}
-        for entry in entries:
-            own |= {name: entry[name] for name in entry if name.startswith("RINGSOCKET_")}
-        return own
+    step_status, step_explained = Telling.step_status, Telling.step_explained
 
     async def step_chat(self):
         """an app dropped into the folder is served without a restart: two clients chat"""
@@ -202,6 +184,17 @@ class Scenario(DropIn, Projects):
     step_c_app, step_new_app = Projects.step_c_app, Projects.step_new_app
     step_replace, step_bad_app = DropIn.step_replace, DropIn.step_bad_app
     step_package = DropIn.step_package
+    step_ordinary_app, step_network_conf = Sandbox.step_ordinary_app, Sandbox.step_network_conf
+    step_jit_conf, step_state_conf = Sandbox.step_jit_conf, Sandbox.step_state_conf
+    step_memory_conf, step_memory_pressure = Sandbox.step_memory_conf, Sandbox.step_memory_pressure
+    step_watchdog, step_starts = Watchdog.step_watchdog, Sandbox.step_starts
+    step_steering, step_steering_reload = Steering.step_steering, Steering.step_steering_reload
+    step_steering_ebpf = Steering.step_steering_ebpf
+    step_steering_off = Steering.step_steering_off
+    step_tls_credentials, step_tls_renewal = Tls.step_tls_credentials, Tls.step_tls_renewal
+    step_tls_broken, step_tls_second_name = Tls.step_tls_broken, Tls.step_tls_second_name
+    step_tls_planted_link, step_tls_start = Tls.step_tls_planted_link, Tls.step_tls_start
+    step_tls_group, step_tls_off = Tls.step_tls_group, Tls.step_tls_off
 
     async def step_crash(self):
         """after SIGSEGV systemd brings the daemon back, and the port never refused a connection"""
@@ -303,40 +296,14 @@ class Scenario(DropIn, Projects):
         self.expect(SERVICE, "active")
         assert self.show(SERVICE, "MainPID") != before
 
-    async def step_upgrade(self):
-        """installing the package again restarts the running daemon; the port stays open"""
-        before = self.show(SERVICE, "MainPID")
-        with Prober(self.port) as prober:
-            self.run("apt-get install --yes --reinstall /debs/ringsocket_*.deb")
-        self.figure("upgrade: connections tried", prober.attempts)
-        self.figure("upgrade: refused", prober.refused)
-        assert prober.refused == 0, f"{prober.refused} connections were refused"
-        self.expect(SERVICE, "active")
-        assert self.show(SERVICE, "MainPID") not in (before, "0")
-        assert self.run(f"systemctl is-enabled {SOCKET}").strip() == "enabled"
-
-    async def step_purge(self):
-        """apt purge stops all and leaves nothing but the user"""
-        handshake(self.port, "/echo")[1].close()
-        # What this test itself put there, as an administrator would have to as well.
-        self.run("rm -rf /etc/systemd/system/ringsocket*.d")
-        self.run("cd /usr/lib/ringsocket/apps && rm -f chat.so echo-c.so in-*.so")
-        self.run("apt-get purge --yes ringsocket")
-        try:
-            handshake(self.port, "/echo")
-            raise AssertionError("the port still answers")
-        except ConnectionRefusedError:
-            pass
-        assert self.run("grep -lsx ringsocket /proc/[0-9]*/comm || true") == ""
-        assert "ringsock" not in self.run("systemctl list-unit-files --no-legend")
-        left = sorted(self.files() - self.before)
-        # Backups that systemd-sysusers makes of what it edits.
-        left = [path for path in left if path not in BACKUPS]
-        assert not left, f"left behind: {left}"
-        self.run("getent passwd ringsock")
-
-
-BACKUPS = {f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")}
+    step_restart_keeps, step_versions = Restart.step_restart_keeps, Versions.step_versions
+    step_stop_ends, step_broken_restart = Restart.step_stop_ends, Restart.step_broken_restart
+    step_ports_generated, step_ports_unix = Ports.step_ports_generated, Ports.step_ports_unix
+    step_ports_changed, step_ports_encrypted = Ports.step_ports_changed, Ports.step_ports_encrypted
+    step_ports_edited, step_ports_broken = Ports.step_ports_edited, Ports.step_ports_broken
+    step_ports_boot, step_ports_generator = Ports.step_ports_boot, Ports.step_ports_generator
+    step_load, step_ports_off = Load.step_load, Ports.step_ports_off
+    step_remove, step_purge = Removal.step_remove, Removal.step_purge
 
 
 def steps(scenario: Scenario):
@@ -357,8 +324,10 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--suite", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--tls-port", type=int, required=True)
     parser.add_argument("--debs", type=Path, required=True)
-    parser.add_argument("--chat", type=Path, required=True)
+    parser.add_argument("--apps", type=Path, required=True)
+    parser.add_argument("--soak", type=Path, required=True)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     # So that a kill runs the context managers too, and with them the container's end.
@@ -366,7 +335,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(130))
 
     root = make_root(options.cache, options.suite)
-    folders = {"/debs": options.debs, "/app": options.chat.parent}
+    folders = {"/debs": options.debs, "/app": options.apps}
     console = options.cache / "console.log"
     passed, failed = 0, 0
     start = time.monotonic()

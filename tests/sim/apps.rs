@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::error::Error;
 
-use ringsocket_app::{App, ClientId, Close, Context, Message, abi};
+use ringsocket_app::{App, ClientId, Close, Context, Message, RestoreResult, abi};
 
 use crate::world::is_run_by_worker;
 
@@ -46,6 +46,10 @@ fn see(change: impl FnOnce(&mut Seen)) {
 
 fn opened(client: ClientId) {
     see(|seen| assert_eq!(seen.clients.insert(client, true), None, "opened twice: {client:?}"));
+}
+
+fn lived_on(client: ClientId) {
+    see(|seen| assert_eq!(seen.clients.get(&client), Some(&true), "not there before: {client:?}"));
 }
 
 fn read(client: ClientId) {
@@ -173,6 +177,43 @@ impl App for Broadcast {
     }
 }
 
+/// As [`Echo`], and lives on from process to process, as do its clients: whom it restores by turns, and has
+/// opened again.
+struct Living;
+
+impl App for Living {
+    fn init(_: &mut Context<'_>) -> Result<Self, Box<dyn Error>> {
+        Ok(Self)
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
+        if cx.request().is_some_and(|request| request.is_resumed()) {
+            return lived_on(client);
+        }
+        Echo.open(cx, client);
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, client: ClientId, message: Message<'_>) {
+        Echo.read(cx, client, message);
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, client: ClientId, close: Close<'_>) {
+        Echo.close(cx, client, close);
+    }
+
+    fn save(&mut self, _: &mut Context<'_>) -> Option<Vec<u8>> {
+        let open_c = SEEN.with_borrow(Seen::open_c);
+        (open_c % 2 == 0).then(|| open_c.to_ne_bytes().to_vec())
+    }
+
+    fn restore(&mut self, _: &mut Context<'_>, state: &[u8], ids: &[ClientId]) -> RestoreResult {
+        assert_eq!(state, ids.len().to_ne_bytes(), "clients that it knows");
+        ids.iter().copied().for_each(lived_on);
+        Ok(())
+    }
+}
+
 pub(crate) static ECHO: abi::App = ringsocket_app::__private::vtable::<Echo>();
 pub(crate) static BROADCAST: abi::App = ringsocket_app::__private::vtable::<Broadcast>();
+pub(crate) static LIVING: abi::App = ringsocket_app::__private::vtable::<Living>();
 pub(crate) static CLOSING: abi::App = ringsocket_app::__private::vtable::<Closing>();

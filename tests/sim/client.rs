@@ -51,6 +51,8 @@ fn payload(sender: usize, seq: usize, len: usize) -> Vec<u8> {
 pub(crate) enum Ends {
     /// As it wants: with 1000, after all that it was to see.
     Own,
+    /// So, or before it is let in.
+    OwnOrBefore,
     /// The app closes it with 4000 once it has sent back the message of this number.
     ByApp(usize),
     /// So, or the app fails, before or after the upgrade.
@@ -312,6 +314,7 @@ impl Client {
         let (end, index) = (self.got_close, self.index);
         let is_right = match self.ends {
             Ends::Own => end == Some(1000),
+            Ends::OwnOrBefore => end == Some(1000) || !self.is_upgraded,
             Ends::ByApp(last) => end == Some(4000) && self.seen[self.index] == last + 1,
             Ends::AppFails => matches!(end, Some(1000 | 1011)) || !self.is_upgraded,
             Ends::ServerStops => matches!(end, Some(1000 | 1001)) || !self.is_upgraded,

@@ -75,6 +75,13 @@ mod tests {
     }
 
     #[test]
+    fn restarts_at_any_moment() {
+        let reports = seeds(Scenario::Restarting, 40);
+        let taken_up: usize = reports.iter().map(|report| report.taken_up).sum();
+        assert!(taken_up > 100, "{taken_up} were taken up");
+    }
+
+    #[test]
     fn the_same_seed_does_the_same() {
         let once = run(Scenario::Hostile, 7);
         assert_eq!(once, run(Scenario::Hostile, 7));

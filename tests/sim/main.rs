@@ -27,6 +27,7 @@ enum Which {
     Failing,
     Stopping,
     Quiet,
+    Restarting,
 }
 
 fn main() {

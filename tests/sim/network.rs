@@ -133,6 +133,15 @@ impl Network {
         self.events[worker].clear();
     }
 
+    /// A worker hands its connections over, and whoever waits in the queue waits for the next.
+    pub(crate) fn forget_worker(&mut self, worker: usize) {
+        self.events[worker].clear();
+        self.is_listening[worker] = false;
+        for link in &mut self.links {
+            link.watcher.take_if(|(watcher, _)| *watcher == worker && !link.is_closed);
+        }
+    }
+
     /// Whether bytes are on their way to anybody who is still there.
     pub(crate) fn is_moving(&self) -> bool {
         self.links.iter().any(|link| {

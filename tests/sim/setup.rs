@@ -16,7 +16,7 @@ use ringsocket::host::post::{Post, Substitute};
 use ringsocket::host::topics::TopicLimits;
 use ringsocket::site::{Entrance, Route, Site};
 use ringsocket::waker::Waker;
-use ringsocket::worker::addresses::Addresses;
+use ringsocket::worker::addresses::{Addresses, PerAddress};
 use ringsocket::worker::allowance::Rates;
 use ringsocket::worker::app_set::AppSet;
 use ringsocket::worker::press::Compression;
@@ -26,11 +26,11 @@ use ringsocket_proto::deflate::Terms;
 use ringsocket_proto::upgrade::Endpoint;
 use ringsocket_ring::{Consumer, ring};
 
-use crate::apps::{BROADCAST, CLOSING, ECHO, LAST};
+use crate::apps::{BROADCAST, CLOSING, ECHO, LAST, LIVING};
 use crate::client::{Client, Ends, Manner, Plan};
 use crate::network::{self, Network, SimNet};
 use crate::rng::Rng;
-use crate::world::{self, AppSide, AppState, Scenario, WorkerSide};
+use crate::world::{self, AppSide, AppState, Built, Scenario, WorkerSide};
 
 /// How long a client may be silent in [`Scenario::Quiet`], before and after it is sent a ping.
 pub(crate) const SILENCE: Duration = Duration::from_secs(1);
@@ -56,6 +56,7 @@ pub(crate) fn plan(scenario: Scenario, seed: u64, rng: &mut Rng) -> Plan {
             Scenario::Closing => Ends::ByApp(LAST),
             Scenario::Failing => Ends::AppFails,
             Scenario::Stopping => Ends::ServerStops,
+            Scenario::Restarting => Ends::OwnOrBefore,
         },
     }
 }
@@ -89,23 +90,25 @@ pub(crate) fn build(
     scenario: Scenario,
     is_roomy: bool,
     has_deputies: bool,
-) -> (Vec<WorkerSide>, AppSide, Arc<Shared>) {
+) -> Built {
     let mut site = Site::default();
     site.endpoints.push(Endpoint {
         path: "/app".into(),
         authority: None,
+        is_tls: None,
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     });
     site.routes.push(Route { app: 0, endpoint_id: 1, decides: false, pages: None });
-    site.entrances.push(Entrance { default_port: 80, pages: None, proxy_protocol: false });
+    site.entrances.push(Entrance { is_tls: false, pages: None, proxy_protocol: false });
     let site = Arc::new(site);
+    let policy = Arc::new(policy(scenario));
     let shared = Arc::new(Shared {
-        policy: policy(scenario),
+        board: None,
         stopping: false.into(),
+        parking: false.into(),
         counters: (0..worker_c).map(|_| Counters::default()).collect(),
-        // Enough for everybody: counted all the same, so that a count that is lost shows.
-        addresses: Addresses::new(100, NonZeroU64::new(1000), NonZeroU64::new(1_000_000)),
+        addresses: Addresses::new(100),
     });
     let app_waker = Arc::new(Waker::simulated(world::until_the_app_is_woken));
     let budget = if is_roomy { 16 << 20 } else { 70_000 + rng.below(100_000) };
@@ -131,25 +134,27 @@ pub(crate) fn build(
         let to_app = ToApp::new(producer, budget, Arc::clone(&app_waker), deputy);
         let (network, own) = (Rc::clone(network), Arc::clone(&waker));
         let net = SimNet { worker: index, network, waker: own };
-        let (to_apps, from_apps) = (vec![to_app], vec![consumer]);
-        let (shared, own) = (Arc::clone(&shared), Arc::clone(&waker));
-        let worker =
-            Worker::new(index as u8, net, shared, Arc::clone(&site), own, to_apps, from_apps);
+        let (shared, own, ways) =
+            (Arc::clone(&shared), Arc::clone(&waker), vec![(to_app, consumer)]);
+        let (site, policy) = (Arc::clone(&site), Arc::clone(&policy));
+        let worker = Worker::new(index as u8, net, shared, site, policy, own, ways);
         workers.push(WorkerSide { worker: Some(worker), waker, is_asleep: false, until: None });
     }
     let outlets = Outlets::new(outlets, budget, app_waker);
-    let topics = TopicLimits { per_client: 4, per_app: 100 };
+    let topics = Arc::new(TopicLimits::new(4, 100));
     let facts = Facts { name: "sim".into(), max_message: 70_000, max_kept: 1_000_000, topics };
     let app = match scenario {
         Scenario::Broadcast => &BROADCAST,
         Scenario::Closing => &CLOSING,
+        Scenario::Restarting => &LIVING,
         _ => &ECHO,
     };
     let context = Context::new(facts, outlets, Arc::clone(post.posted()), world::now);
     let instance = Instance::new(Callbacks::linked(app), context);
     let app = Box::new(AppLoop::new(instance, inbound, Threads::Any));
+    let saved = app.saved();
     let restlessness = rng.once_in(2).then(|| Rng::new(rng.next()));
-    (workers, AppSide { state: AppState::Awake(app), post, restlessness }, shared)
+    (workers, AppSide { state: AppState::Awake(app), post, saved, restlessness }, shared)
 }
 
 fn policy(scenario: Scenario) -> Policy {
@@ -172,14 +177,21 @@ fn policy(scenario: Scenario) -> Policy {
             pong_wait: silence,
         },
         rates: Rates::default(),
+        // Enough for everybody: counted all the same, so that a count that is lost shows.
+        per_address: PerAddress {
+            connections: NonZeroU64::new(1000),
+            handshakes: NonZeroU64::new(1_000_000),
+        },
         // Good clients must not be given up for reading slowly: enough for what they have under way.
         max_backpressure: if scenario.has_bad_clients() { 600_000 } else { 4_000_000 },
         partial_budget: 1_000_000,
+        block_budget: 100_000,
         write_stall: wait,
         shutdown_wait_http: wait,
         shutdown_wait_ws: wait,
         stop: Duration::from_secs(20),
         max_connections: 100,
+        max_handshakes: 4,
         receive_buffer: 32 * 1024,
         compression: Some(compression()),
     }

@@ -1,15 +1,20 @@
 //! One run: workers, apps and clients take their steps in an order that the seed decides.
 
+mod restart;
+
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ringsocket::host::app_loop::{self, AppLoop};
 use ringsocket::host::post::{Bed, Post, Rest};
+use ringsocket::message::Saved;
 use ringsocket::waker::Waker;
 use ringsocket::worker::{Counters, Shared, Turn, Worker};
 
+use self::restart::{Restarts, take_up_in_time};
 use crate::apps::SEEN;
 use crate::client::{Client, Manner, Plan};
 use crate::network::{self, Network, SimNet};
@@ -44,11 +49,13 @@ pub enum Scenario {
     /// every good client has answered all that has reached it: none of them may be closed, even if
     /// the server has not heard it.
     Quiet,
+    /// As [`Scenario::Hostile`], and the server is restarted at some moments: clients live on.
+    Restarting,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Echo,
         Self::Broadcast,
         Self::Hostile,
@@ -56,10 +63,11 @@ impl Scenario {
         Self::Failing,
         Self::Stopping,
         Self::Quiet,
+        Self::Restarting,
     ];
 
     pub(crate) fn has_bad_clients(self) -> bool {
-        matches!(self, Self::Hostile | Self::Stopping | Self::Quiet)
+        matches!(self, Self::Hostile | Self::Stopping | Self::Quiet | Self::Restarting)
     }
 }
 
@@ -76,6 +84,8 @@ pub struct Report {
     pub pings: usize,
     /// Clients that were closed for silence.
     pub unanswered: usize,
+    /// Clients that another process has taken up.
+    pub taken_up: usize,
 }
 
 /// A worker and its sleep.
@@ -98,6 +108,7 @@ struct Outside {
     shared: Arc<Shared>,
     /// When the server is told to stop, in steps, if that is not after the last client has gone.
     stop_at: Option<usize>,
+    restarts: Restarts,
     /// Whether time passes by leaps.
     is_quiet: bool,
     steps: usize,
@@ -109,9 +120,14 @@ struct Outside {
 pub(crate) struct AppSide {
     pub(crate) state: AppState,
     pub(crate) post: Arc<Post>,
+    /// What it leaves to another process.
+    pub(crate) saved: Arc<OnceLock<Saved>>,
     /// Decides when it wakes without being woken, if it ever does.
     pub(crate) restlessness: Option<Rng>,
 }
+
+/// All that a process has, and what its workers share.
+pub(crate) type Built = (Vec<WorkerSide>, AppSide, Arc<Shared>);
 
 /// What the app's own thread is at.
 pub(crate) enum AppState {
@@ -192,6 +208,10 @@ impl AppSide {
                 self.post.waker().sleeper().retract();
                 (self.post.rise(bed).into(), true)
             }
+            AppState::Awake(mut app) if self.post.waker().take_shedding() => {
+                app.shed();
+                (AppState::Awake(app), true)
+            }
             AppState::Awake(mut app) => match app.turn() {
                 app_loop::Turn::Busy if self.post.is_asked_for(&app) => {
                     (self.post.cede(app, Some(now())).into(), true)
@@ -251,9 +271,13 @@ impl Outside {
         if self.rng.once_in(200) {
             NOW.set(now() + Duration::from_millis(self.rng.below(5) as u64));
         }
+        if self.rng.once_in(500) {
+            self.run_short_of_memory();
+        }
         if self.stop_at.is_some_and(|at| self.steps >= at) {
             self.stop();
         }
+        self.restart_in_time();
         if self.is_quiet && self.rng.once_in(10) {
             self.leap();
         }
@@ -272,6 +296,14 @@ impl Outside {
         self.idle = if has_done { 0 } else { self.idle + 1 };
         if self.idle > IDLE_STEPS {
             self.look_for_a_stall();
+        }
+    }
+
+    /// Has a worker or the app give memory back, whatever it is at.
+    fn run_short_of_memory(&mut self) {
+        match self.rng.below(self.workers.len() + 1) {
+            0 => APP_WAKER.with_borrow(|waker| waker.iter().for_each(|waker| waker.ask_to_shed())),
+            worker => self.workers[worker - 1].waker.ask_to_shed(),
         }
     }
 
@@ -320,6 +352,7 @@ impl Outside {
         side.is_asleep = false;
         match worker.turn() {
             Ok(Turn::GoOn) => {}
+            Ok(Turn::Parked) => self.park(index),
             Ok(Turn::Over) => {
                 side.worker = None;
                 self.network.borrow_mut().end_worker(index);
@@ -430,8 +463,10 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
     // A worker that runs the app cannot wait for the others here, as only one thing happens at a
     // time: so there are no others, or their rings are roomy.
     let has_deputies = (is_roomy || worker_c == 1) && !rng.once_in(3);
-    let (workers, mut app, shared) =
-        setup::build(worker_c, &network, &mut rng, scenario, is_roomy, has_deputies);
+    let of_network = Rc::clone(&network);
+    let build =
+        |rng: &mut Rng| setup::build(worker_c, &of_network, rng, scenario, is_roomy, has_deputies);
+    let (workers, mut app, shared) = build(&mut rng);
     APP_WAKER.set(Some(Arc::clone(app.post.waker())));
     let clients = setup::clients(scenario, &plan, &mut network.borrow_mut(), &mut rng);
     let stop_at = (scenario == Scenario::Stopping).then(|| 1 + rng.below(4000));
@@ -439,7 +474,10 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         let fails_after = Some(rng.below(plan.client_c * plan.message_c));
         SEEN.with_borrow_mut(|seen| seen.fails_after = fails_after);
     }
-    let (steps, idle, shared_too) = (0, 0, Arc::clone(&shared));
+    let (steps, idle, mut restarts) = (0, 0, Restarts::default());
+    if scenario == Scenario::Restarting {
+        restarts.at = Some(1 + rng.below(1500));
+    }
     let outside = rng.clone();
     OUTSIDE.set(Some(Outside {
         workers,
@@ -447,8 +485,9 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         network,
         rng: outside,
         plan,
-        shared: shared_too,
+        shared,
         stop_at,
+        restarts,
         is_quiet: scenario == Scenario::Quiet,
         steps,
         idle,
@@ -464,17 +503,22 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         if rng.once_in(pace) && step_app() {
             with_outside(|outside| outside.idle = 0);
         }
+        take_up_in_time(&mut rng, build);
     };
-    while !with_outside(|outside| outside.is_over()) {
+    while with_outside(|outside| outside.is_restarting() || !outside.is_over()) {
         step();
     }
-    with_outside(Outside::stop);
+    with_outside(|outside| {
+        outside.restarts.at = None;
+        outside.stop();
+    });
     let have_ended =
         |outside: &mut Outside| outside.workers.iter().all(|side| side.worker.is_none());
     while !(is_app_over() && with_outside(have_ended)) {
         step();
     }
     let outside = OUTSIDE.take().expect("a run is on");
+    let shared = &outside.shared;
     assert_eq!(outside.network.borrow().open_c(), 0, "connections left open");
     for counters in &shared.counters {
         assert_eq!(counters.connections.load(Ordering::Relaxed), 0, "connections still counted");
@@ -493,5 +537,6 @@ fn run_quietly(scenario: Scenario, seed: u64) -> Report {
         steps: outside.steps,
         pings: sum(|counters| &counters.pings),
         unanswered: sum(|counters| &counters.unanswered),
+        taken_up: outside.restarts.taken_up,
     }
 }

@@ -2,11 +2,15 @@
 //! delivered, how fast, and what the daemon needed for it; ends with status 1 at the first wrong,
 //! missing or misplaced byte.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use ringsocket_tests::soak::restart::{self, Own, Report, Restartable, Running};
 use ringsocket_tests::soak::scenario::{self, Scale};
+use ringsocket_tests::tls::Offer;
 
 #[derive(Parser)]
 #[command(about = "Long runs against the RingSocket daemon built beside this program")]
@@ -28,6 +32,41 @@ enum Soak {
     /// Messages to random recipients in every way an app can send, each sent back to the app; by
     /// default between 1,000 connections and 4 workers, for 10 minutes
     Stress(Stress),
+    /// The daemon is restarted under connections, half of them with TLS, that exchange messages; prints
+    /// how long clients wait
+    Restart(Restart),
+    /// The same with a daemon that runs already, say under systemd, and serves the apps keeper and echo
+    RestartRunning(RestartRunning),
+}
+
+#[derive(Args)]
+struct Restart {
+    /// Connections; this program and the daemon each need a descriptor for every one
+    #[arg(long, default_value_t = 5000)]
+    connections: usize,
+    /// Restarts
+    #[arg(long, default_value_t = 10)]
+    restarts: usize,
+}
+
+#[derive(Args)]
+struct RestartRunning {
+    /// Connections; this program and the daemon each need a descriptor for every one
+    #[arg(long, default_value_t = 5000)]
+    connections: usize,
+    /// Where the daemon serves without TLS, such as 127.0.0.1:8080
+    #[arg(long)]
+    at: SocketAddr,
+    /// Where it serves with TLS, with a certificate for localhost
+    #[arg(long)]
+    tls_at: SocketAddr,
+    /// The certificates, as PEM, of who vouches for that
+    #[arg(long)]
+    authority: PathBuf,
+    /// What restarts the daemon, once for each restart: it prints a line when the daemon is about to be
+    /// told, and ends when that is ready again
+    #[arg(long, required = true)]
+    command: Vec<String>,
 }
 
 #[derive(Args)]
@@ -107,6 +146,8 @@ fn main() -> ExitCode {
             ("beside", scale, result)
         }
         Soak::Stress(options) => return stress(&options),
+        Soak::Restart(options) => return restart_own(&options),
+        Soak::RestartRunning(options) => return restart_running(options),
     };
     println!(
         "{name}: {} connections x {} messages of 0 to {} bytes, window {}, seed {}",
@@ -144,6 +185,49 @@ fn stress(options: &Stress) -> ExitCode {
             println!(
                 "0 errors: all came to whom it was for, once, unchanged and in order, and back"
             );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn restart_own(options: &Restart) -> ExitCode {
+    let &Restart { connections, restarts } = options;
+    let mut daemon = Own::start(connections);
+    let result = restart(&mut daemon, connections, restarts);
+    if result.is_ok() {
+        daemon.stop();
+    }
+    outcome(result)
+}
+
+fn restart_running(options: RestartRunning) -> ExitCode {
+    let RestartRunning { connections, at, tls_at, authority, command } = options;
+    let offer = std::fs::read_to_string(&authority).and_then(|pem| Offer::trusting(&pem));
+    let result = offer.map_err(|error| format!("{}: {error}", authority.display()));
+    outcome(result.and_then(|offer| {
+        let restarts = command.len();
+        let mut daemon = Running::new(at, tls_at, offer, command);
+        restart(&mut daemon, connections, restarts)
+    }))
+}
+
+fn restart(
+    daemon: &mut impl Restartable,
+    connections: usize,
+    restarts: usize,
+) -> Result<Report, String> {
+    println!("restart: {connections} connections, {restarts} restarts");
+    restart::run(daemon, connections, restarts)
+}
+
+fn outcome(result: Result<Report, String>) -> ExitCode {
+    match result {
+        Ok(report) => {
+            println!("{report}\nno connection closed, no message lost, doubled or out of order");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -2,38 +2,30 @@
 //! strictly, with a deadline on every wait. It answers nothing by itself: a ping or a Close is
 //! handed to the test like any message, since whether and when to answer is what tests are about.
 
+mod link;
+mod message;
+
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::deflate::Deflate;
 use crate::frame::{Frame, Header, Piece, Scanner, opcode};
 use crate::handshake::{Request, Response};
+use crate::tls;
+
+use message::{brief, close_message, invalid};
+
+pub use link::Link;
+pub use message::{Message, close_payload};
 
 /// How long any one wait may take unless the test says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a server sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// A whole text message.
-    Text(String),
-    /// A whole binary message.
-    Binary(Vec<u8>),
-    /// A ping frame's payload.
-    Ping(Vec<u8>),
-    /// A pong frame's payload.
-    Pong(Vec<u8>),
-    /// A Close frame; code 1005 stands for "no code in the frame" (section 7.1.5).
-    Close(u16, String),
-    /// The stream ended in good order between two frames.
-    End,
-}
-
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    link: Link,
     /// Bytes received and not yet taken.
     unread: Vec<u8>,
     scanner: Scanner,
@@ -51,15 +43,20 @@ impl Client {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream,
+        Ok(Self::of(stream))
+    }
+
+    /// Over a stream on which nothing was said yet.
+    pub fn of(stream: impl Into<Link>) -> Self {
+        Self {
+            link: stream.into(),
             unread: Vec::new(),
             scanner: Scanner::default(),
             frame: None,
             message: None,
             deflate: None,
             patience: PATIENCE,
-        })
+        }
     }
 
     /// Connects and upgrades; anything but a correct 101 is an error that shows the answer.
@@ -69,7 +66,16 @@ impl Client {
 
     /// The same with a request of one's own.
     pub fn open(address: SocketAddr, request: &Request) -> io::Result<Self> {
-        let mut client = Self::tcp(address)?;
+        Self::tcp(address)?.upgraded(request)
+    }
+
+    /// The same over a stream on which nothing was said yet.
+    pub fn over(stream: impl Into<Link>, request: &Request) -> io::Result<Self> {
+        Self::of(stream).upgraded(request)
+    }
+
+    fn upgraded(self, request: &Request) -> io::Result<Self> {
+        let mut client = self;
         client.send_raw(&request.to_bytes())?;
         let response = client.response(true)?;
         if response.status != 101 {
@@ -92,21 +98,25 @@ impl Client {
 
     /// The same with raw bytes.
     pub fn refused_raw(address: SocketAddr, bytes: &[u8], has_body: bool) -> io::Result<Response> {
-        let mut client = Self::tcp(address)?;
-        client.send_raw(bytes)?;
-        let response = client.response(has_body)?;
+        Self::tcp(address)?.answer(bytes, has_body)
+    }
+
+    /// The same over the stream that this client has.
+    pub fn answer(mut self, bytes: &[u8], has_body: bool) -> io::Result<Response> {
+        self.send_raw(bytes)?;
+        let response = self.response(has_body)?;
         if response.status == 101 {
             return Err(invalid("upgraded"));
         }
-        client.stream.shutdown(Shutdown::Write)?;
-        client.expect_end()?;
+        self.link.finish()?;
+        self.expect_end()?;
         Ok(response)
     }
 
     /// Reads an HTTP response, which must have a `Date` of now unless it is a 101.
     pub fn response(&mut self, has_body: bool) -> io::Result<Response> {
-        self.stream.set_read_timeout(Some(self.patience))?;
-        let response = Response::read(&mut &self.stream, &mut self.unread, has_body)?;
+        self.stream().set_read_timeout(Some(self.patience))?;
+        let response = Response::read(&mut self.link, &mut self.unread, has_body)?;
         if response.status != 101 {
             check_date(response.value("Date"))?;
         }
@@ -118,19 +128,44 @@ impl Client {
         self.patience = patience;
     }
 
-    /// The stream underneath, for socket options and abrupt ends.
+    /// The TCP connection underneath, for socket options and abrupt ends.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.link.tcp()
+    }
+
+    /// The TLS under this client.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn tls(&mut self) -> &mut tls::Stream {
+        match &mut self.link {
+            Link::Plain(_) => panic!("a client without TLS"),
+            Link::Secure(stream) => stream,
+        }
+    }
+
+    /// Ends this direction of the stream: with TLS by close_notify first.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.link.finish()
     }
 
     /// Gives up the client for its stream and the bytes received but not taken.
+    ///
+    /// # Panics
+    /// If it is more than a TCP stream.
     pub fn into_stream(self) -> (TcpStream, Vec<u8>) {
-        (self.stream, self.unread)
+        let (Link::Plain(stream), unread) = self.into_link() else { panic!("a client with TLS") };
+        (stream, unread)
     }
 
-    /// Sends bytes as they are.
+    /// The same with or without TLS.
+    pub fn into_link(self) -> (Link, Vec<u8>) {
+        (self.link, self.unread)
+    }
+
+    /// Sends bytes as they are: without a frame, that is.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        (&self.stream).write_all(bytes)
+        self.link.write_all(bytes)
     }
 
     /// Sends one frame.
@@ -317,35 +352,13 @@ impl Client {
             let text = format!("nothing whole came within {:?}", self.patience);
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
-        self.stream.set_read_timeout(Some(left))?;
-        match self.stream.read(chunk) {
+        self.stream().set_read_timeout(Some(left))?;
+        match self.link.read(chunk) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let text = format!("nothing whole came within {:?}", self.patience);
                 Err(io::Error::new(io::ErrorKind::TimedOut, text))
             }
             other => other,
-        }
-    }
-}
-
-/// The payload of a Close frame.
-pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
-    let mut payload = code.to_be_bytes().to_vec();
-    payload.extend_from_slice(reason.as_bytes());
-    payload
-}
-
-fn close_message(payload: &[u8]) -> io::Result<Message> {
-    match payload {
-        [] => Ok(Message::Close(1005, String::new())),
-        [_] => Err(invalid("a Close frame with half a code")),
-        [high, low, reason @ ..] => {
-            let code = u16::from_be_bytes([*high, *low]);
-            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-                return Err(invalid(format!("Close code {code} must not be on the wire")));
-            }
-            let reason = String::from_utf8(reason.to_vec()).map_err(|e| invalid(e.to_string()))?;
-            Ok(Message::Close(code, reason))
         }
     }
 }
@@ -358,21 +371,4 @@ fn check_date(date: Option<&str>) -> io::Result<()> {
         Some(Ok(age)) if age < Duration::from_secs(100) => Ok(()),
         _ => Err(invalid(format!("Date is {date:?}, not now"))),
     }
-}
-
-fn invalid(what: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.into())
-}
-
-/// A message in a line that does not flood the terminal.
-fn brief(message: &io::Result<Message>) -> String {
-    let mut text = match message {
-        Ok(Message::Binary(bytes)) => format!("{} binary bytes {bytes:?}", bytes.len()),
-        other => format!("{other:?}"),
-    };
-    if let Some((end, _)) = text.char_indices().nth(200) {
-        text.truncate(end);
-        text.push_str("...");
-    }
-    text
 }

@@ -2,6 +2,9 @@
 //! Two ways in: systemd-socket-activate, as a person without systemd would, and descriptors passed
 //! directly, which several sockets need.
 
+mod restart;
+mod secure;
+
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -11,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use self::restart::Again;
 use crate::client::Client;
 use crate::folder::Folder;
 use crate::notify::Notify;
@@ -30,10 +34,13 @@ pub struct Builder {
     folder: Folder,
     config: Option<String>,
     sockets: Vec<(String, TcpListener)>,
+    /// What is passed behind the sockets.
+    others: Vec<(String, OwnedFd)>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     /// Runs before the daemon's binary, such as `taskset -c 1`.
     prefix: Vec<String>,
+    is_restartable: bool,
 }
 
 /// A running daemon.
@@ -44,6 +51,7 @@ pub struct Daemon {
     notify: Notify,
     log: Log,
     folder: Folder,
+    again: Option<Box<Again>>,
 }
 
 /// How a daemon ended.
@@ -72,9 +80,11 @@ impl Builder {
             folder,
             config: None,
             sockets: Vec::new(),
+            others: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
             prefix: Vec::new(),
+            is_restartable: false,
         }
     }
 
@@ -125,6 +135,12 @@ impl Builder {
     /// Adds a listening socket under a name.
     pub fn socket(mut self, name: &str, socket: TcpListener) -> Self {
         self.sockets.push((name.to_owned(), socket));
+        self
+    }
+
+    /// Passes a descriptor under a name, behind all sockets.
+    pub fn descriptor(mut self, name: &str, fd: OwnedFd) -> Self {
+        self.others.push((name.to_owned(), fd));
         self
     }
 
@@ -192,7 +208,8 @@ impl Builder {
             })
             .collect();
         let addresses = sockets.iter().map(|socket| socket.2).collect();
-        let fds: Vec<_> = sockets.into_iter().map(|(name, fd, _)| (name, fd)).collect();
+        let mut fds: Vec<_> = sockets.into_iter().map(|(name, fd, _)| (name, fd)).collect();
+        fds.append(&mut self.others);
         let mut words = self.prefix.clone();
         if let Ok(under) = std::env::var(UNDER) {
             words.extend(under.split_whitespace().map(str::to_owned));
@@ -200,7 +217,8 @@ impl Builder {
         words.push(apps::daemon().display().to_string());
         let mut command = activation::command(Path::new(&words[0]), &fds);
         command.args(&words[1..]);
-        self.launch(command, addresses)
+        let sockets = self.is_restartable.then_some(fds.as_slice());
+        self.launch(command, addresses, sockets)
     }
 
     /// Starts systemd-socket-activate, which starts the daemon at the first connection.
@@ -210,16 +228,22 @@ impl Builder {
         command.args(["-l", &address.to_string(), "--fdname=ws", "-E", "NOTIFY_SOCKET"]);
         command.args(self.environment.iter().flat_map(|(name, _)| ["-E", name.as_str()]));
         command.arg(apps::daemon());
-        let daemon = self.launch(command, vec![address]);
+        let daemon = self.launch(command, vec![address], None);
         daemon.wait_log("Listening on");
         daemon
     }
 
-    fn launch(self, mut command: Command, addresses: Vec<SocketAddr>) -> Daemon {
+    fn launch(
+        self,
+        mut command: Command,
+        addresses: Vec<SocketAddr>,
+        sockets: Option<&[(String, OwnedFd)]>,
+    ) -> Daemon {
         let folder = self.folder;
         let notify = Notify::bind(&folder.path().join("notify")).expect("a notify socket");
         let apps = folder.path().join("apps");
         if let Some(text) = self.config {
+            let text = spread_by_hash(&text);
             let mut text = text
                 .replace("{apps}", &apps.display().to_string())
                 .replace("{dir}", &folder.path().display().to_string());
@@ -230,19 +254,15 @@ impl Builder {
             command.arg("--config").arg(folder.write("ringsocket.json", text));
         }
         command.arg("--apps").arg(&apps);
-        let mut child = command
+        command
             .args(&self.arguments)
             .envs(self.environment)
             .env("NOTIFY_SOCKET", notify.path())
             .env_remove("JOURNAL_STREAM")
-            .env_remove("RUST_BACKTRACE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("starting the daemon");
-        let log = Log::collect(child.stderr.take().expect("a pipe"));
-        Daemon { child, addresses, notify, log, folder }
+            .env_remove("RUST_BACKTRACE");
+        let again = sockets.map(|sockets| Box::new(Again::of(&command, sockets)));
+        let (child, log) = run_logged(command);
+        Daemon { child, addresses, notify, log, folder, again }
     }
 }
 
@@ -383,6 +403,14 @@ impl Drop for Daemon {
     }
 }
 
+/// Starts a daemon and collects what it writes to stderr.
+fn run_logged(mut command: Command) -> (Child, Log) {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starting the daemon");
+    let log = Log::collect(child.stderr.take().expect("a pipe"));
+    (child, log)
+}
+
 /// Runs the daemon's binary with arguments and without sockets until it ends, for `check` and for
 /// usage errors.
 pub fn run(arguments: &[&str]) -> std::process::Output {
@@ -445,5 +473,16 @@ impl Log {
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the collector does not panic");
         }
+    }
+}
+
+/// The same configuration, in which connections are spread over workers by a hash, unless it says where
+/// workers run: else all those of one thread of a test would go to the worker of its CPU.
+fn spread_by_hash(text: &str) -> String {
+    match text.split_once('{') {
+        Some((before, rest)) if rest.contains("\"worker_c\"") && !rest.contains("worker_cpus") => {
+            format!("{before}{{ \"worker_cpus\": \"none\", {rest}")
+        }
+        _ => text.to_owned(),
     }
 }

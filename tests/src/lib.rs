@@ -7,8 +7,10 @@
 
 pub mod activation;
 pub mod apps;
+pub mod certificates;
 pub mod client;
 pub mod compilers;
+pub mod cutter;
 pub mod daemon;
 pub mod deflate;
 pub mod folder;
@@ -20,3 +22,4 @@ pub mod prng;
 pub mod process;
 pub mod soak;
 pub mod sys;
+pub mod tls;

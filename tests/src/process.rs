@@ -11,8 +11,7 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let text = match fs::read_to_string(task?.path().join("schedstat")) {
             Ok(text) => text,
-            // A thread may end between the listing and the look.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if has_ended(&error) => continue,
             Err(error) => return Err(error),
         };
         let field = text.split(' ').next().unwrap_or_default();
@@ -33,6 +32,12 @@ pub fn filled(pid: u32) -> io::Result<u64> {
     Ok(status(pid, "RssAnon:")? + status(pid, "RssShmem:")?)
 }
 
+/// Of the resident memory what is no file, shared or not, in bytes (`RssAnon`): code and what libraries
+/// were copied into count for nothing.
+pub fn anonymous(pid: u32) -> io::Result<u64> {
+    status(pid, "RssAnon:")
+}
+
 /// The most memory that was ever resident, in bytes (`VmHWM`).
 pub fn resident_peak(pid: u32) -> io::Result<u64> {
     status(pid, "VmHWM:")
@@ -41,6 +46,39 @@ pub fn resident_peak(pid: u32) -> io::Result<u64> {
 /// How many descriptors it has open.
 pub fn descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// The CPUs on which the threads of this name may run (`Cpus_allowed_list`), each in ascending order.
+pub fn cpus(pid: u32, thread: &str) -> io::Result<Vec<Vec<usize>>> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = match fs::read_to_string(task?.path().join("status")) {
+            Ok(text) => text,
+            Err(error) if has_ended(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        if field("Name:") == Some(thread) {
+            let list = field("Cpus_allowed_list:").and_then(numbers);
+            found.push(list.ok_or_else(|| io::Error::other("no CPUs"))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a thread has ended between the listing and the look, or in the midst of that.
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Those of a list such as `0-2,5`.
+fn numbers(list: &str) -> Option<Vec<usize>> {
+    let mut all = Vec::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        all.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
+    }
+    Some(all)
 }
 
 fn status(pid: u32, name: &str) -> io::Result<u64> {

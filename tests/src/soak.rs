@@ -1,11 +1,12 @@
 //! Traffic whose every byte is known beforehand: messages of random sizes and contents that follow
 //! from a seed, their sender and their number, cheap to make and to compare at gigabytes a second.
 //! `echo` sends each message to itself and back, `broadcast` to everybody, `stress` to whom an app
-//! is asked to send; `scenario` runs them against a daemon. Shared by the small
-//! versions that CI runs and by the full-size soak command.
+//! is asked to send; `scenario` runs them against a daemon, and `restart` one that is restarted
+//! meanwhile. Shared by the small versions that CI runs and by the full-size soak command.
 
 pub mod broadcast;
 pub mod echo;
+pub mod restart;
 pub mod scenario;
 pub mod stress;
 

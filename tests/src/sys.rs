@@ -87,8 +87,12 @@ pub enum Signal {
     Term,
     /// Asks for the counters in the log.
     Usr1,
+    /// Asks it to leave its connections for the next process.
+    Usr2,
     /// Asks for a reload.
     Hup,
+    /// Kills the process.
+    Kill,
     /// Suspends the process.
     Stop,
     /// Lets a suspended process go on.
@@ -100,7 +104,9 @@ pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let number = match signal {
         Signal::Term => libc::SIGTERM,
         Signal::Usr1 => libc::SIGUSR1,
+        Signal::Usr2 => libc::SIGUSR2,
         Signal::Hup => libc::SIGHUP,
+        Signal::Kill => libc::SIGKILL,
         Signal::Stop => libc::SIGSTOP,
         Signal::Continue => libc::SIGCONT,
     };
@@ -223,6 +229,21 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     // SAFETY: `limit` lives through the call, which only reads it.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
     Ok(limit.rlim_max)
+}
+
+/// Binds the calling thread to a CPU (sched_setaffinity(2)). What it sends over loopback is received by
+/// that CPU, too.
+pub fn run_on_cpu(cpu: usize) -> io::Result<()> {
+    // SAFETY: a set of bits, for which zeros are a valid value.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number was checked; the set is as large as its type.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: 0 is the calling thread; pointer and size describe `set`, which lives through the call.
+    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) })?;
+    Ok(())
 }
 
 /// A loopback port that was free a moment ago, from below the range that the kernel hands out by

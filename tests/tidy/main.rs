@@ -74,7 +74,7 @@ fn only_the_server_knows_other_rooms() {
                 &["ringsocket-app"]
             }
             // They feed what reads bytes of others, and nothing else.
-            ["tests", "fuzz", _] => &["ringsocket", "ringsocket-proto"],
+            ["tests", "fuzz", _] => &["ringsocket", "ringsocket-proto", "ringsocket-tls"],
             // The simulation drives the worker from inside.
             ["tests", ..] => continue,
             _ => panic!("an unexpected manifest: {path}"),
@@ -141,7 +141,7 @@ fn only_systemd_reads_what_systemd_says() {
 }
 
 #[test]
-fn proto_is_pure() {
+fn proto_and_tls_are_pure() {
     let banned = [
         "Instant",
         "SystemTime",
@@ -155,16 +155,18 @@ fn proto_is_pure() {
         "unsafe ",
     ];
     let mut breaches = Vec::new();
-    let sources = rust_files(root(), &["src/proto/src"]);
-    assert!(!sources.is_empty());
-    for source in sources {
-        for word in banned {
-            if source.production().contains(word) {
-                breaches.push(format!("{} says {word}", source.path));
+    for room in ["src/proto/src", "src/tls/src"] {
+        let sources = rust_files(root(), &[room]);
+        assert!(!sources.is_empty());
+        for source in sources {
+            for word in banned {
+                if source.production().contains(word) {
+                    breaches.push(format!("{} says {word}", source.path));
+                }
             }
         }
     }
-    hold(&breaches, "proto has no clock, no I/O, no threads and no unsafe");
+    hold(&breaches, "proto and tls have no clock, no I/O, no threads and no unsafe");
 }
 
 /// The compiler refuses `unsafe` in any file that does not expect it (`unsafe_code = "deny"` for the
@@ -264,14 +266,14 @@ fn functions(bare: &str) -> Vec<(usize, String, usize)> {
 #[test]
 fn hostile_bytes_find_no_unwrap() {
     let mut breaches = Vec::new();
-    for source in rust_files(root(), &["src/proto/src", "src/server/src"]) {
+    for source in rust_files(root(), &["src/proto/src", "src/tls/src", "src/server/src"]) {
         for (number, line) in source.production().lines().enumerate() {
             if line.contains(".unwrap()") {
                 breaches.push(format!("{}:{}", source.path, number + 1));
             }
         }
     }
-    hold(&breaches, "no .unwrap() in proto and server outside tests");
+    hold(&breaches, "no .unwrap() in proto, tls and server outside tests");
 }
 
 #[test]

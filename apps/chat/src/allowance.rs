@@ -22,6 +22,16 @@ impl Allowance {
         Self { full_at: now }
     }
 
+    /// One that will be full then.
+    pub(crate) fn full_at(full_at: Instant) -> Self {
+        Self { full_at }
+    }
+
+    /// How long it will take until it is full.
+    pub(crate) fn full_in(&self, now: Instant) -> Duration {
+        self.full_at.saturating_duration_since(now)
+    }
+
     /// Takes a line of so many bytes off it; false, and nothing is taken, if not enough is left.
     pub(crate) fn take(&mut self, now: Instant, size: usize) -> bool {
         // At most as much as there can ever be.

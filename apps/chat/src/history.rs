@@ -1,6 +1,6 @@
 //! The last lines of a room.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Most lines.
@@ -11,7 +11,7 @@ pub(crate) const SIZE_MAX: usize = 64 * 1024;
 const LINE_OVERHEAD: usize = 64;
 
 /// Something that somebody said.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// When, in milliseconds since 1970. No two lines of a room have the same, so that clients can
     /// tell which they have seen.
@@ -33,6 +33,19 @@ impl Line {
 }
 
 impl History {
+    /// One of before, within the bounds of now.
+    pub(crate) fn of(lines: VecDeque<Line>) -> Self {
+        let mut history = Self { size: lines.iter().map(Line::size).sum(), lines };
+        while history.lines.len() > LINES_MAX || history.size > SIZE_MAX {
+            history.forget_oldest();
+        }
+        history
+    }
+
+    fn forget_oldest(&mut self) {
+        self.size -= self.lines.pop_front().map_or(0, |oldest| oldest.size());
+    }
+
     /// Adds a line that was said now, and forgets old ones as needed.
     pub(crate) fn add(&mut self, now: u64, name: &str, text: String) -> &Line {
         // Clocks may be set back.
@@ -40,7 +53,7 @@ impl History {
         let line = Line { at, name: name.to_owned(), text };
         self.size += line.size();
         while self.lines.len() >= LINES_MAX || (self.size > SIZE_MAX && !self.lines.is_empty()) {
-            self.size -= self.lines.pop_front().map_or(0, |oldest| oldest.size());
+            self.forget_oldest();
         }
         self.lines.push_back(line);
         &self.lines[self.lines.len() - 1]

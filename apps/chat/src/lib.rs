@@ -21,7 +21,8 @@
 //!
 //! Closes with 1003 who sends binary data, with 1008 who sends too much (20 lines at once, 5 per
 //! second, long ones count more), and with 1013 who asks for a full room or one room too many.
-//! When the app is replaced, everybody is closed with 1012, to meet again in the new one.
+//! When the app is replaced, everybody is closed with 1012, to meet again in the new one. Through a
+//! restart of the server rooms, names and lines live on.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -30,6 +31,7 @@ mod events;
 mod guest;
 mod history;
 mod rooms;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -37,8 +39,8 @@ mod words;
 use events::Event;
 use guest::Guest;
 use ringsocket_app::{
-    Accept, App, ClientId, Close, Context, Decision, InitResult, Message, Refusal, Upgrade,
-    UpgradeHook,
+    Accept, App, ClientId, Close, Context, Decision, InitResult, Message, Refusal, RestoreResult,
+    Upgrade, UpgradeHook,
 };
 use rooms::Rooms;
 use std::time::{Duration, Instant, SystemTime};
@@ -68,7 +70,10 @@ impl App for Chat {
     }
 
     fn open(&mut self, cx: &mut Context<'_>, client: ClientId) {
-        let Some(Guest { room, name, .. }) = cx.attached(client) else { return };
+        let Some(Guest { room, name, .. }) = cx.attached(client) else {
+            // It has lived through a restart without its room, and nobody knows its name any more.
+            return cx.close(client, RESTART, "the chat has been restarted");
+        };
         let name = match self.rooms.join(client, room, name) {
             Ok(name) => name,
             Err(reason) => return cx.close(client, TRY_AGAIN_LATER, reason),
@@ -120,6 +125,35 @@ impl App for Chat {
         for client in std::mem::take(&mut self.rooms).clients() {
             cx.close(client, RESTART, "the chat is being replaced");
         }
+    }
+
+    fn save(&mut self, cx: &mut Context<'_>) -> Option<Vec<u8>> {
+        Some(saved::write(&self.rooms, |client| cx.attached(client), Instant::now()))
+    }
+
+    fn restore(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &[u8],
+        _clients: &[ClientId],
+    ) -> RestoreResult {
+        let now = Instant::now();
+        let (rooms, guests) = saved::read(state, now)?;
+        self.rooms = rooms;
+        let mut gone = Vec::new();
+        for (client, guest) in guests {
+            let room = guest.room.clone();
+            if cx.attach(client, guest).is_err() {
+                gone.push((client, room));
+            }
+        }
+        for (client, room) in gone {
+            if let Some(name) = self.rooms.leave(client, &room, now) {
+                cx.to_topic(&room).text(Event::Left { name: &name }.json());
+            }
+        }
+        self.forget(cx);
+        Ok(())
     }
 }
 

@@ -87,6 +87,16 @@ impl Rooms {
         self.by_name.get(room)
     }
 
+    /// All rooms, with their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Room)> {
+        self.by_name.iter().map(|(name, room)| (name.as_str(), room))
+    }
+
+    /// Adds a room of before.
+    pub(crate) fn put(&mut self, name: String, room: Room) {
+        self.by_name.insert(name, room);
+    }
+
     /// Everybody.
     pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> + '_ {
         self.by_name.values().flat_map(|room| &room.members).map(|member| member.client)
@@ -110,6 +120,26 @@ impl Rooms {
 }
 
 impl Room {
+    /// One of before, in which nobody is yet.
+    pub(crate) fn of(history: History, empty_since: Option<Instant>) -> Self {
+        Self { members: Vec::new(), history, empty_since }
+    }
+
+    /// Somebody of before, under the name of before.
+    pub(crate) fn readmit(&mut self, client: ClientId, name: String) {
+        self.members.push(Member { client, look: words::look(&name), name });
+    }
+
+    /// Who is here, under which name.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (ClientId, &str)> {
+        self.members.iter().map(|member| (member.client, member.name.as_str()))
+    }
+
+    /// When the last one left, if they all have.
+    pub(crate) fn empty_since(&self) -> Option<Instant> {
+        self.empty_since
+    }
+
     /// The names of who is here.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.members.iter().map(|member| member.name.as_str()).collect()

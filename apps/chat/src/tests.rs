@@ -1,5 +1,7 @@
 //! The app as its clients see it, on a host without sockets.
 
+mod restarts;
+
 use crate::rooms::{KEPT_FOR, ROOM_MAX, ROOMS_MAX, Rooms};
 use crate::{Chat, LINE_MAX, MESSAGE_MAX};
 use ringsocket_app::ClientId;

@@ -45,6 +45,14 @@
  * messages in the order in which they arrived, close once. quit last. An app with
  * an upgrade callback is asked there about each client before all that.
  *
+ * Restarts. When the server is stopped, its clients are closed. When it is restarted,
+ * or its package upgraded, they live on where systemd can keep their connections: the
+ * app of the old process is ended, one of the new process, perhaps another version of
+ * it, is begun, and each client is still there, with the number that it had and its
+ * subscriptions. What the app knows of them it hands over itself, by save and restore;
+ * without these two, open is called for each client again, and is_resumed says so
+ * there. The values of clients and the timer are not kept, and no close is called.
+ *
  * Ownership. A pointer handed to either side is borrowed until that call returns,
  * unless its comment says otherwise; nobody frees what the other allocated. What
  * an app sends has been copied when send returns. What a callback wants to keep,
@@ -101,7 +109,8 @@ typedef struct rs rs_t;
 typedef struct rs_handle rs_handle_t;
 
 /* Number of a client. Never 0, and never given to another client while the
- * server runs: a number kept too long reaches nobody. */
+ * server runs: a number kept too long reaches nobody. A client that lives through a
+ * restart keeps it. */
 typedef uint64_t rs_client_id;
 
 /* What a callback returns. */
@@ -110,7 +119,10 @@ typedef enum rs_cb_ret {
     /* App fault, after which the server calls this app's quit and nothing else
      * of it: its clients are closed with 1011, other apps go on. Log the reason
      * first. */
-    RS_CB_FATAL = -1
+    RS_CB_FATAL = -1,
+    /* Of save and restore only: the clients that live on are to be opened again.
+     * Anything but RS_CB_OK counts as RS_CB_FATAL in the other callbacks. */
+    RS_CB_REOPEN = 1
 } rs_cb_ret;
 
 /* What a function of struct rs_host returns. */
@@ -119,7 +131,8 @@ enum rs_result {
     /* No client of this app with that number is open. */
     RS_E_CLIENT = -1,
     /* The payload exceeds max_ws_msg_size, the reason RS_CLOSE_REASON_MAX_SIZE,
-     * or all that open has sent outbound_block_budget. */
+     * all that open or restore has sent outbound_block_budget, or all that save has
+     * written RS_STATE_MAX_SIZE. */
     RS_E_SIZE = -2,
     /* A close code that an app must not send, or a status that refuses nothing. */
     RS_E_CODE = -3,
@@ -179,6 +192,9 @@ enum rs_level {
 /* Most calls that wait for one app at a time. */
 #define RS_POSTED_MAX_C 65536
 
+/* Most bytes that save may write: 64 MiB. */
+#define RS_STATE_MAX_SIZE 67108864
+
 /* Families of struct rs_client_info: Linux's AF_INET and AF_INET6. */
 #define RS_FAMILY_NONE 0
 #define RS_FAMILY_IPV4 2
@@ -222,6 +238,27 @@ struct rs_request {
     size_t header_c;
 };
 
+/* The TLS connection by which a client has come. Of a client that came without TLS to
+ * this server (a proxy before it may have spoken TLS with the client) all is empty and
+ * 0. What is added within an ABI version stands at the end and shows in struct_size. */
+struct rs_tls {
+    uint32_t struct_size;     /* sizeof(struct rs_tls), see the server's tls */
+    uint32_t has_certificate; /* 1 if the client has shown one, which was verified; or 0 */
+    struct rs_bytes version;  /* "TLSv1.3" or "TLSv1.2" */
+    /* The host that the client asked for (SNI, RFC 6066 section 3); empty if it has
+     * named none. The host of its request is the same. */
+    struct rs_bytes server_name;
+    /* Of the client's certificate: the subject's distinguished name in the form of RFC
+     * 4514, such as "CN=Ann,O=Example"; may be empty where there are other names. */
+    struct rs_bytes subject;
+    /* And the subject alternative names (RFC 5280 section 4.2.1.6), in its order, each
+     * with its kind: "DNS:a.example", "email:ann@a.example", "URI:spiffe://a/b",
+     * "IP:192.0.2.1". All that is told of a connection is at most 8 KiB; who has more
+     * names is refused by the server. */
+    const struct rs_bytes *alternative_names;
+    size_t alternative_name_c;
+};
+
 /* A request for an upgrade, about which the app decides. What is added within an
  * ABI version stands at the end and shows in struct_size. */
 struct rs_upgrade {
@@ -234,6 +271,7 @@ struct rs_upgrade {
     struct rs_client_info client;
     const struct rs_bytes *offered; /* subprotocols, the client's favourite first */
     size_t offered_c;
+    const struct rs_tls *tls; /* never NULL */
 };
 
 /* How an upgrade is accepted. Header fields, here and in struct rs_refusal: names
@@ -290,8 +328,8 @@ struct rs_conf {
  * NULL is not called.
  *
  * All functions of struct rs_host may be called from init, open, read, close, timer,
- * upgrade and drain, and only log from quit, where their comments do not say
- * otherwise. */
+ * upgrade, drain, save and restore, and only log from quit, where their comments do
+ * not say otherwise. */
 struct rs_app {
     uint32_t abi_version;   /* RS_ABI_VERSION */
     uint32_t struct_size;   /* sizeof(struct rs_app) */
@@ -304,7 +342,12 @@ struct rs_app {
 
     /* A client has connected. What is sent here, to whomever, goes out when open
      * has returned, before anything that is sent later, and up to the server's
-     * outbound_block_budget (64 MiB unless configured); more is RS_E_SIZE. */
+     * outbound_block_budget (64 MiB unless configured); more is RS_E_SIZE. It is
+     * called once for each client in the life of a process: is_resumed tells those
+     * who have lived on over a restart. Of such a client client_info is told as
+     * before; of its request path, host and subprotocol, and of its connection tls,
+     * as far as the server still knows them; the query and the header fields, and
+     * so the cookies, are empty. */
     int (*open)(rs_t *rs, void *state, rs_client_id client);
 
     /* A client has sent a message, put together from its frames. data is not
@@ -358,6 +401,31 @@ struct rs_app {
      * closed with 1012. Called at most once; when the last client has gone, quit
      * follows. An app may take leave here, or close its clients by itself. */
     int (*drain)(rs_t *rs, void *state, uint64_t microseconds);
+
+    /* The server is restarted: gives write_state what the app of the next process is
+     * to know, in a form that tells which version of the app has written it. Called
+     * once, after all that clients have sent till now has been read, and after all
+     * calls that were posted have been made; more of them are refused. What is sent
+     * here still goes out. Afterwards only quit is called, which must not undo what
+     * restore relies on: no close, no timer.
+     * RS_CB_OK keeps what was written, also if that is nothing. After RS_CB_REOPEN,
+     * and after RS_CB_FATAL, which the server logs, nothing is kept. */
+    int (*save)(rs_t *rs, void *state);
+
+    /* The server has been restarted: takes up what save has written (data is not
+     * NULL, even if size is 0, and has no particular alignment), and the clients
+     * that live on, in no particular order. Called once, after init and before all
+     * else, if something has been kept, also if there are no clients.
+     * After RS_CB_OK the clients are the app's from then on, without an open; those
+     * whom it knew and who are not listed are gone, without a close. Values of
+     * clients and the timer may be set again here. A client is subscribed to what it
+     * was; to subscribe it again does nothing. What is sent here goes out when
+     * restore has returned, as from open.
+     * RS_CB_REOPEN says that the app does not take it up, because it cannot read it,
+     * say: what has been written is dropped, what restore has sent and attached is
+     * forgotten, and open is called for each client, as if there had been no save. */
+    int (*restore)(rs_t *rs, void *state, const uint8_t *data, size_t size,
+                   const rs_client_id *clients, size_t client_c);
 };
 
 /* -------------------------------------------------------------------------- *
@@ -476,6 +544,20 @@ struct rs_host {
 
     /* From any thread: gives back what acquire has made. Nothing for NULL. */
     void (*release)(rs_handle_t *handle);
+
+    /* Fills as much of *tls as tls->struct_size, set by the caller, allows, with the
+     * connection of the client whose open or upgrade this is. All it points to is gone
+     * when the callback returns.
+     * RS_OK, RS_E_ARG; RS_E_CALL outside open and upgrade. */
+    int (*tls)(rs_t *rs, struct rs_tls *tls);
+
+    /* Appends bytes, which are copied, to what save saves. As often as need be, up to
+     * RS_STATE_MAX_SIZE in all. After too much, nothing is kept.
+     * RS_OK, RS_E_SIZE, RS_E_ARG; RS_E_CALL outside save. */
+    int (*write_state)(rs_t *rs, const uint8_t *data, size_t size);
+
+    /* 1 in the open of a client that has lived on over a restart; 0 otherwise. */
+    int (*is_resumed)(rs_t *rs);
 };
 
 /* What a callback sees of its context. The server's part follows; do not copy
@@ -505,6 +587,7 @@ _Static_assert(sizeof(enum rs_data_kind) == sizeof(int), "-fshort-enums changes 
 /* What makes apps short: typed messages, and helpers with a state of their own. */
 #if !defined(__cplusplus)
 #include "ringsocket/app.h"
+#include "ringsocket/tls.h"
 #include "ringsocket/topics.h"
 #endif
 

@@ -34,6 +34,8 @@
  *     void timer(Context &)
  *     Decision upgrade(Context &, Client, const Upgrade &)   see upgrade.hpp
  *     void drain(Context &, std::chrono::microseconds)   replaced or removed: see struct rs_app
+ *     std::string save(Context &), bool restore(Context &, Bytes, std::span<const Client>)
+ *                                          over a restart: see restart.hpp
  *     ~App()                               last of all
  *
  *     static constexpr std::array<std::string_view, n> subprotocols
@@ -59,8 +61,10 @@
 #include "ringsocket/context.hpp"
 #include "ringsocket/message.hpp"
 #include "ringsocket/request.hpp"
+#include "ringsocket/tls.hpp"
 #include "ringsocket/upgrade.hpp"
 #include "ringsocket/handle.hpp"
+#include "ringsocket/restart.hpp"
 #include "ringsocket/export.hpp"
 
 /* Exports a class as this library's app: once, outside of any namespace. */

@@ -20,12 +20,15 @@ pub const SYMBOL: &str = "ringsocket_app";
 pub const CB_OK: c_int = 0;
 /// App fault: the daemon stops this app, and only this app (`RS_CB_FATAL`).
 pub const CB_FATAL: c_int = -1;
+/// Of `save` and `restore` alone: the clients that live on are to be opened again (`RS_CB_REOPEN`).
+pub const CB_REOPEN: c_int = 1;
 
 /// A host function did what it was asked (`RS_OK`).
 pub const OK: c_int = 0;
 /// There is no open client of this app with that id (`RS_E_CLIENT`).
 pub const E_CLIENT: c_int = -1;
-/// The payload exceeds `max_ws_msg_size`, or the close reason 123 bytes (`RS_E_SIZE`).
+/// The payload exceeds `max_ws_msg_size`, the close reason 123 bytes, or a state [`STATE_MAX_SIZE`]
+/// (`RS_E_SIZE`).
 pub const E_SIZE: c_int = -2;
 /// A close code that an app must not send: neither of RFC 6455's (1000 to 1003, 1007 to 1009, 1011
 /// to 1014) nor 3000 to 4999; or a status that refuses no upgrade (`RS_E_CODE`).
@@ -85,6 +88,9 @@ pub const RESERVED_HEADERS: [&str; 12] = [
 
 /// Most calls that wait for one app at a time (`RS_POSTED_MAX_C`).
 pub const POSTED_MAX_C: usize = 65_536;
+
+/// Most bytes of the state that an app saves (`RS_STATE_MAX_SIZE`).
+pub const STATE_MAX_SIZE: usize = 64 * 1024 * 1024;
 
 /// Number of a client (`rs_client_id`). Never 0, never used again within a process.
 pub type ClientId = u64;
@@ -196,6 +202,17 @@ pub struct Handle {
 /// `drain` of an [`App`].
 pub type DrainFn =
     unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void, microseconds: u64) -> c_int;
+/// `save` of an [`App`].
+pub type SaveFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void) -> c_int;
+/// `restore` of an [`App`].
+pub type RestoreFn = unsafe extern "C" fn(
+    rs: *mut Rs,
+    state: *mut c_void,
+    data: *const u8,
+    size: usize,
+    clients: *const ClientId,
+    client_c: usize,
+) -> c_int;
 /// `quit` of an [`App`].
 pub type QuitFn = unsafe extern "C" fn(rs: *mut Rs, state: *mut c_void);
 
@@ -236,6 +253,12 @@ pub struct App {
     /// The app is replaced or removed while the server runs: no client comes any more, and those
     /// there are may stay for so many microseconds. Called at most once.
     pub drain: Option<DrainFn>,
+    /// The process is to be replaced by another, and the clients live on: writes the app's state by
+    /// [`Host::write_state`]. Only `quit` follows.
+    pub save: Option<SaveFn>,
+    /// After `init`, before anything else: the state that `save` has written, and the clients that
+    /// live on.
+    pub restore: Option<RestoreFn>,
 }
 
 /// In [`App::flags`]: the callbacks may be called on any thread, one at a time.
@@ -360,6 +383,13 @@ pub struct Host {
     ) -> c_int,
     /// From any thread: gives a handle back.
     pub release: unsafe extern "C" fn(handle: *mut Handle),
+    /// Fills `tls`, of which the caller has set `struct_size`, inside `open` and `upgrade`; what it
+    /// points to dies when they return.
+    pub tls: unsafe extern "C" fn(rs: *mut Rs, tls: *mut Tls) -> c_int,
+    /// Inside `save`: appends to the state that the app saves.
+    pub write_state: unsafe extern "C" fn(rs: *mut Rs, data: *const u8, size: usize) -> c_int,
+    /// 1 inside the `open` of a client that has lived on over a restart; otherwise 0.
+    pub is_resumed: unsafe extern "C" fn(rs: *mut Rs) -> c_int,
 }
 
 /// Who a client is (`struct rs_client_info`). Behind proxies that the server trusts, address and
@@ -412,6 +442,39 @@ pub struct Request {
     pub header_c: usize,
 }
 
+/// The TLS connection by which a client has come (`struct rs_tls`); all is empty without TLS.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Tls {
+    /// Set by the caller to `size_of::<Tls>()`; the daemon writes no more than this many bytes.
+    pub struct_size: u32,
+    /// 1 if the client has shown a certificate, which was verified; otherwise 0.
+    pub has_certificate: u32,
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: Bytes,
+    /// The host that the client asked for (SNI); empty if it has named none.
+    pub server_name: Bytes,
+    /// The distinguished name of the certificate's subject (RFC 4514).
+    pub subject: Bytes,
+    /// `alternative_name_c` names of the certificate, each with its kind: `DNS:a.example`.
+    pub alternative_names: *const Bytes,
+    /// Number of alternative names.
+    pub alternative_name_c: usize,
+}
+
+impl Tls {
+    /// No TLS.
+    pub const NONE: Self = Self {
+        struct_size: size_of::<Self>() as u32,
+        has_certificate: 0,
+        version: Bytes::EMPTY,
+        server_name: Bytes::EMPTY,
+        subject: Bytes::EMPTY,
+        alternative_names: std::ptr::null(),
+        alternative_name_c: 0,
+    };
+}
+
 /// A request for an upgrade (`struct rs_upgrade`). All it points to dies when the callback returns.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -430,6 +493,8 @@ pub struct Upgrade {
     pub offered: *const Bytes,
     /// Number of subprotocols offered.
     pub offered_c: usize,
+    /// The connection that it came by. Never null.
+    pub tls: *const Tls,
 }
 
 /// How an upgrade is accepted (`struct rs_accept`).

@@ -5,7 +5,8 @@ use std::num::NonZeroU64;
 
 /// Number of a client of this app.
 ///
-/// It is never given to another client while the server runs, so it can be kept and used as a key.
+/// It is never given to another client while the server runs, so it can be kept and used as a key; and
+/// it stays the client's over a restart that the client lives through ([`App::save`](crate::App::save)).
 /// Sending to a client that has left reaches nobody and is no error.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

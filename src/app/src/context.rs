@@ -5,16 +5,18 @@
 #![expect(unsafe_code, reason = "calls the server's C functions and borrows what they return")]
 
 mod deciding;
+mod shown;
 
-pub(crate) use deciding::upgrade_of;
+pub(crate) use shown::upgrade_of;
 
 use crate::{App, ClientId, Error, Level, Message, Request, abi};
+use shown::{address_of, request_of};
 use std::any::TypeId;
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::size_of;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::ptr;
 use std::slice;
@@ -85,6 +87,13 @@ impl<'a> Context<'a> {
         Error::check(unsafe {
             (self.host.send)(self.rs, kind, bytes.as_ptr(), bytes.len(), to, clients, client_c)
         })
+    }
+
+    /// Appends to the state that the app saves.
+    pub(crate) fn write_state(&self, bytes: &[u8]) -> Result<(), Error> {
+        // SAFETY: `rs` is that of the running callback; the pointer comes from a slice of the size
+        // given, which outlives the call.
+        Error::check(unsafe { (self.host.write_state)(self.rs, bytes.as_ptr(), bytes.len()) })
     }
 
     pub(crate) fn set_subscription(
@@ -200,9 +209,15 @@ impl<'a> Context<'a> {
         // SAFETY: `rs` is that of the running callback, and `raw` is ours to be written to.
         let result = unsafe { (self.host.request)(self.rs, &mut raw) };
         Error::check(result).ok()?;
+        let mut tls = abi::Tls::NONE;
+        // SAFETY: as above. It fails only where there is no request.
+        unsafe { (self.host.tls)(self.rs, &mut tls) };
         // SAFETY: the server promises that what it filled in stays valid until `open` returns,
         // which is not before `'a` ends.
-        Some(unsafe { request_of(&raw) })
+        let request = unsafe { request_of(&raw, &tls) };
+        // SAFETY: `rs` is that of the running callback.
+        let is_resumed = unsafe { (self.host.is_resumed)(self.rs) } == 1;
+        Some(Request { is_resumed, ..request })
     }
 
     /// Has [`App::timer`](crate::App::timer) called once, after at least this time, in place of any
@@ -294,34 +309,6 @@ impl<'a> Context<'a> {
         // comes from a string of the size given, and both outlive the call.
         unsafe { (self.host.log)(self.rs, level, file, line, ptr::null(), text, size) }
     }
-}
-
-/// # Safety
-///
-/// What `raw` points at stays valid, and is not written to, for `'a`.
-unsafe fn request_of<'a>(raw: &abi::Request) -> Request<'a> {
-    // SAFETY: as the caller promises. A `RawHeader` has the layout of an `abi::Header`.
-    unsafe {
-        Request {
-            path: Borrowed::new(raw.path),
-            query: Borrowed::new(raw.query),
-            host: Borrowed::new(raw.host),
-            subprotocol: Borrowed::new(raw.subprotocol),
-            headers: borrow(raw.headers.cast::<RawHeader<'a>>(), raw.header_c),
-        }
-    }
-}
-
-fn address_of(info: &abi::ClientInfo) -> Option<SocketAddr> {
-    let ip = match info.family {
-        abi::FAMILY_IPV4 => {
-            let [a, b, c, d, ..] = info.ip;
-            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-        }
-        abi::FAMILY_IPV6 => IpAddr::V6(Ipv6Addr::from(info.ip)),
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, info.port))
 }
 
 impl fmt::Debug for Context<'_> {

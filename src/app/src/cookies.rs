@@ -42,6 +42,8 @@ mod tests {
             host: empty,
             subprotocol: empty,
             headers: &headers,
+            tls: None,
+            is_resumed: false,
         };
         for (name, value) in [
             ("sid", Some("31d4")),

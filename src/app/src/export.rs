@@ -2,6 +2,8 @@
 //! [`App`], none of which lets a panic out.
 #![expect(unsafe_code, reason = "implements the C interface of an app")]
 
+mod restart;
+
 use crate::context::{borrow, upgrade_of};
 use crate::panics::{self, Outcome, Panic};
 use crate::{App, ClientId, Close, Context, Decision, Level, Message, Refusal, abi};
@@ -80,6 +82,8 @@ pub const fn vtable<A: App>() -> abi::App {
         flags: abi::APP_UTF8_SENT | if A::OWN_THREAD { 0 } else { abi::APP_ANY_THREAD },
         upgrade: if A::UPGRADE.is_some() { Some(upgrade::<A>) } else { None },
         drain: Some(drain::<A>),
+        save: Some(restart::save::<A>),
+        restore: Some(restart::restore::<A>),
     }
 }
 

@@ -125,7 +125,8 @@
 //!   on the same thread, so it is [`Send`] and should keep nothing in thread-local variables,
 //!   unless it asks for a thread of its own ([`App::OWN_THREAD`]).
 //! - For each client an app sees [`App::open`] once, then [`App::read`] for each message in the
-//!   order in which they arrived, then [`App::close`] once.
+//!   order in which they arrived, then [`App::close`] once. A client that lives through a restart of the
+//!   server is [restored](App::restore), or opened again.
 //! - Nothing reaches a client before its `open` has returned.
 //! - While a callback runs, the app's other clients wait (other apps do not): do not sleep in it,
 //!   and leave long work to a thread of your own.
@@ -154,6 +155,7 @@ mod payload;
 mod recipients;
 mod request;
 pub mod testing;
+mod tls;
 mod topics;
 pub mod typed;
 mod upgrade;
@@ -167,6 +169,7 @@ pub use message::{Close, Message};
 pub use payload::{Buffer, Payload, Text};
 pub use recipients::{All, AllExcept, Many, One, Recipients, Whom};
 pub use request::Request;
+pub use tls::{ClientCertificate, Tls};
 pub use topics::Subscribers;
 pub use upgrade::{Accept, Decision, Refusal, Upgrade, UpgradeHook};
 
@@ -184,6 +187,9 @@ pub mod __private {
 
 /// What [`App::init`] returns: the app, or any error.
 pub type InitResult<A> = Result<A, Box<dyn std::error::Error>>;
+
+/// What [`App::restore`] returns: whether the app has taken up what it had saved.
+pub type RestoreResult = Result<(), Box<dyn std::error::Error>>;
 
 /// An app: its state, and what it does when something happens.
 ///
@@ -287,5 +293,46 @@ pub trait App: Send + Sized + 'static {
     /// A place to take leave, or to close clients by itself.
     fn drain(&mut self, cx: &mut Context<'_>, wait: std::time::Duration) {
         let _ = (cx, wait);
+    }
+
+    /// The server is restarted, and its clients live on: returns what the app's next instance is to know
+    /// ([`restore`](Self::restore)), in a form that an older or newer version of the app can tell from
+    /// its own. At most 64 MiB ([`abi::STATE_MAX_SIZE`]); more is an error in the log, and nothing is
+    /// kept.
+    ///
+    /// Called once, after all that clients have sent till now has been read and all calls that threads
+    /// have [posted](Handle) have been made. What is sent here still goes out. Nothing is called
+    /// afterwards: the app is dropped, which must not undo what `restore` relies on. With `None`, as
+    /// without this method, or after a panic, each client is [opened](Self::open) again.
+    ///
+    /// Not called when the server stops: clients are closed then.
+    fn save(&mut self, cx: &mut Context<'_>) -> Option<Vec<u8>> {
+        let _ = cx;
+        None
+    }
+
+    /// The server has been restarted: takes up what [`save`](Self::save) has returned, perhaps of
+    /// another version of this app, and the clients that live on, in no particular order. Called once,
+    /// after [`init`](Self::init) and before anything else.
+    ///
+    /// They have the same [`ClientId`]s as before and are the app's from now on, without an
+    /// [`open`](Self::open); clients that are not listed are gone, without a [`close`](Self::close).
+    /// Subscriptions to topics live on. Values attached to clients do not, nor does the timer: both may
+    /// be set again here. What is sent here goes out when `restore` has returned, within the limits of
+    /// what `open` may send.
+    ///
+    /// # Errors
+    ///
+    /// An error is written to the log as a warning, and what has been sent and attached is forgotten:
+    /// the clients are [opened](Self::open) again, one by one, with
+    /// [`Request::is_resumed`]. So check what is read before `self` is changed.
+    fn restore(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &[u8],
+        clients: &[ClientId],
+    ) -> RestoreResult {
+        let _ = (cx, state, clients);
+        Err("the app does not implement `restore`".into())
     }
 }

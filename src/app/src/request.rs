@@ -1,5 +1,6 @@
 //! The HTTP request that became a client's connection, and the decoding of its query.
 
+use crate::Tls;
 use crate::context::{Borrowed, RawHeader};
 use std::borrow::Cow;
 
@@ -14,6 +15,8 @@ pub struct Request<'a> {
     pub(crate) host: Borrowed<'a>,
     pub(crate) subprotocol: Borrowed<'a>,
     pub(crate) headers: &'a [RawHeader<'a>],
+    pub(crate) tls: Option<Tls<'a>>,
+    pub(crate) is_resumed: bool,
 }
 
 impl<'a> Request<'a> {
@@ -73,6 +76,22 @@ impl<'a> Request<'a> {
         Some(text(self.subprotocol)).filter(|name| !name.is_empty())
     }
 
+    /// The TLS connection that it came by; `None` if it came without TLS to this server, also where a
+    /// proxy before it has spoken TLS with the client.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls<'a>> {
+        self.tls
+    }
+
+    /// Whether the client is one that has lived on over a restart of the server, and that is opened
+    /// again because the app has not [restored](crate::App::restore) it. It is the same connection, with
+    /// the same [`ClientId`](crate::ClientId); of its request the path, `Host`, subprotocol and TLS
+    /// connection are told as far as the server still knows them, and query and header fields are empty.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
     /// The first header field of that name (whatever its case), if it is there and UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
@@ -128,7 +147,15 @@ mod tests {
     fn of_query(query: &str) -> Request<'_> {
         let empty = Borrowed::of(b"");
         let query = Borrowed::of(query.as_bytes());
-        Request { path: empty, query, host: empty, subprotocol: empty, headers: &[] }
+        Request {
+            path: empty,
+            query,
+            host: empty,
+            subprotocol: empty,
+            headers: &[],
+            tls: None,
+            is_resumed: false,
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@
 
 mod posted;
 mod records;
+mod restart;
 mod table;
 mod topics;
 mod upgrades;
@@ -89,8 +90,10 @@ impl<A: App> TestHost<A> {
             max_message_size,
             timer: None,
             log: Vec::new(),
+            written: None,
             posted: Arc::default(),
             headers: Vec::new(),
+            names: Vec::new(),
             topics: Topics::default(),
         };
         let call = Box::into_raw(Box::new(Call { rs: abi::Rs { host: &HOST }, world }));
@@ -251,14 +254,17 @@ impl<A: App> TestHost<A> {
     ///
     /// If the app has stopped, or fails now.
     pub fn run_posted(&mut self) -> usize {
+        self.try_run_posted().unwrap_or_else(|_| self.give_up())
+    }
+
+    fn try_run_posted(&mut self) -> Result<usize, Stopped> {
         let mut count = 0;
         while let Some(PostedCall { call, argument, .. }) = self.world().posted.next() {
             // SAFETY: a valid context and state; the argument is used once.
-            let made = self.call(Callback::Other, |rs, state| unsafe { call(rs, state, argument) });
-            made.unwrap_or_else(|_| self.give_up());
+            self.call(Callback::Other, |rs, state| unsafe { call(rs, state, argument) })?;
             count += 1;
         }
-        count
+        Ok(count)
     }
 
     /// Makes the calls that threads of the app have posted, as soon as there is one; 0 if there is
@@ -366,6 +372,7 @@ impl<A: App> TestHost<A> {
         self.world_mut().callback = callback;
         let result = body(self.call.cast(), self.state);
         self.world_mut().headers.clear();
+        self.world_mut().names.clear();
         if result != abi::CB_OK {
             self.is_stopped = true;
             self.world().posted.close();

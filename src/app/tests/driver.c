@@ -81,6 +81,24 @@ static int host_request(rs_t *rs, struct rs_request *request)
     return RS_OK;
 }
 
+static struct rs_bytes names[2];
+
+static int host_tls(rs_t *rs, struct rs_tls *tls)
+{
+    say(rs, "tls\n");
+    if (tls->struct_size != sizeof(*tls)) {
+        return RS_E_ARG;
+    }
+    names[0] = bytes("DNS:a.example");
+    names[1] = bytes("email:ann@a.example");
+    *tls = (struct rs_tls) {
+        .struct_size = sizeof(*tls), .has_certificate = 1, .version = bytes("TLSv1.3"),
+        .server_name = bytes("b.example"), .subject = bytes("CN=Ann"),
+        .alternative_names = names, .alternative_name_c = 2
+    };
+    return RS_OK;
+}
+
 static int host_set_timer(rs_t *rs, uint64_t microseconds)
 {
     say(rs, "set_timer");
@@ -113,6 +131,12 @@ static void host_log(rs_t *rs, int level, const char *file, uint32_t line, const
     putchar('\n');
 }
 
+static int host_is_resumed(rs_t *rs)
+{
+    (void) rs;
+    return 0;
+}
+
 static struct rs_host host = {
     .abi_version = RS_ABI_VERSION,
     .struct_size = sizeof(struct rs_host),
@@ -122,7 +146,9 @@ static struct rs_host host = {
     .request = host_request,
     .set_timer = host_set_timer,
     .get_conf = host_get_conf,
-    .log = host_log
+    .log = host_log,
+    .tls = host_tls,
+    .is_resumed = host_is_resumed
 };
 
 static rs_t *context(const char *callback)

@@ -27,6 +27,11 @@ impl App for Probe {
         let agent = request.header("user-agent").unwrap();
         let text = format!("{} {} {}", request.path(), request.query_value("a").unwrap(), agent);
         cx.to(client).text(&text);
+        let tls = request.tls().unwrap();
+        let certificate = tls.client_certificate().unwrap();
+        let names: Vec<&str> = certificate.alternative_names().collect();
+        let text = format!("{} {:?} {}", tls.version(), tls.server_name(), certificate.subject());
+        cx.to(client).text(format!("{text} {names:?}"));
         let text = format!("{:?} {:?}", cx.address(client).unwrap(), cx.endpoint(client));
         cx.to_all().except(client).text(&text);
     }
@@ -144,7 +149,10 @@ fn drive_probe(name: &'static str, edition: &str) {
         "init: get_conf",
         "init returned 0",
         "open: request",
+        "open: tls",
         "open: send kind 1 to 0 (7): /app 1 driver",
+        "open: send kind 1 to 0 (7): TLSv1.3 Some(\"b.example\") CN=Ann [\"DNS:a.example\", \
+         \"email:ann@a.example\"]",
         "open: client_info 7",
         "open: client_info 7",
         "open: send kind 1 to 2 (7): 192.0.2.9:443 Some(5)",

@@ -8,7 +8,7 @@
 use ringsocket_app::abi::{
     self, Accept, App, Bytes, ClientInfo, Conf, DataKind, Handle, Header, Host,
 };
-use ringsocket_app::abi::{Recipients, Refusal, Request, Rs, Upgrade};
+use ringsocket_app::abi::{Recipients, Refusal, Request, Rs, Tls, Upgrade};
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt::Write as _;
 use std::mem::{align_of, offset_of, size_of};
@@ -34,7 +34,7 @@ spelling! {
     Bytes = "struct rs_bytes", ClientInfo = "struct rs_client_info", Conf = "struct rs_conf",
     Header = "struct rs_header", Host = "struct rs_host", Request = "struct rs_request",
     App = "struct rs_app", Upgrade = "struct rs_upgrade", Accept = "struct rs_accept",
-    Refusal = "struct rs_refusal",
+    Refusal = "struct rs_refusal", Tls = "struct rs_tls",
 }
 
 impl<T: Spelling> Spelling for *const T {
@@ -140,7 +140,9 @@ fn assert_structs(out: &mut String) {
             subprotocol_c,
             flags,
             upgrade,
-            drain
+            drain,
+            save,
+            restore
         }
     );
     assert_struct!(
@@ -164,12 +166,27 @@ fn assert_structs(out: &mut String) {
             set_client_data,
             acquire,
             post,
-            release
+            release,
+            tls,
+            write_state,
+            is_resumed
         }
     );
     assert_struct!(
         out,
-        Upgrade { struct_size, reserved, method, request, client, offered, offered_c }
+        Upgrade { struct_size, reserved, method, request, client, offered, offered_c, tls }
+    );
+    assert_struct!(
+        out,
+        Tls {
+            struct_size,
+            has_certificate,
+            version,
+            server_name,
+            subject,
+            alternative_names,
+            alternative_name_c
+        }
     );
     assert_struct!(
         out,
@@ -187,6 +204,7 @@ fn assert_values(out: &mut String) {
         RS_ABI_VERSION = abi::ABI_VERSION,
         RS_CB_OK = abi::CB_OK,
         RS_CB_FATAL = abi::CB_FATAL,
+        RS_CB_REOPEN = abi::CB_REOPEN,
         RS_OK = abi::OK,
         RS_E_CLIENT = abi::E_CLIENT,
         RS_E_SIZE = abi::E_SIZE,
@@ -195,6 +213,7 @@ fn assert_values(out: &mut String) {
         RS_E_ARG = abi::E_ARG,
         RS_E_LIMIT = abi::E_LIMIT,
         RS_POSTED_MAX_C = abi::POSTED_MAX_C,
+        RS_STATE_MAX_SIZE = abi::STATE_MAX_SIZE,
         RS_BIN = DataKind::BIN.0,
         RS_UTF8 = DataKind::UTF8.0,
         RS_TO_LISTED = Recipients::LISTED.0,
@@ -253,7 +272,8 @@ static int app_open(rs_t *rs, void *state, rs_client_id client)
 
 const struct rs_app ringsocket_app = {
     RS_ABI_VERSION, sizeof(struct rs_app), RS_BUILT_WITH,
-    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD, NULL, NULL
+    NULL, app_open, NULL, NULL, NULL, NULL, NULL, 0, RS_APP_ANY_THREAD, NULL, NULL,
+    NULL, NULL
 };
 ";
 
@@ -321,6 +341,14 @@ fn the_header_has_the_layout_of_its_mirror_in_cxx() {
 #[test]
 fn the_table_of_the_first_release_had_two_numbers_a_text_and_six_callbacks() {
     assert_eq!(App::FIRST_SIZE, 2 * size_of::<u32>() + 7 * size_of::<usize>());
+}
+
+/// These have no size of their own: the server fills as much as it knows, so an app of before would be
+/// written over.
+#[test]
+fn what_does_not_say_its_size_never_grows() {
+    assert_eq!(size_of::<ClientInfo>(), 4 * size_of::<u16>() + 16);
+    assert_eq!(size_of::<Request>(), 10 * size_of::<usize>());
 }
 
 /// The compilers do look: they take each of the first and refuse each of the second.

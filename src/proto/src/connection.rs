@@ -11,10 +11,13 @@
 mod decision;
 mod frames;
 mod head;
+mod parked;
 mod preamble;
 
 use core::net::SocketAddr;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use self::frames::Frames;
 use self::head::PartialHead;
@@ -28,7 +31,9 @@ use crate::proxy::Preamble;
 use crate::response::Response;
 use crate::time::Millis;
 
-/// What a peer may take of memory and time.
+/// What a peer may take of memory and time. The caller may change it while connections are open: from
+/// then on it holds for all that begins, and for every wait; a message that is under way ends under the
+/// limits under which it has begun.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bytes of a request head, with its empty line; beyond it 431, or 414 if the request line
@@ -65,7 +70,7 @@ pub struct Limits {
 pub const NO_PONG: &str = "no answer to a ping";
 
 /// Where a connection is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Phase {
     /// A proxy's header is awaited ([`crate::proxy`]).
     Preamble,
@@ -160,7 +165,9 @@ pub enum Expired {
 
 /// One connection of a client. While nothing is under way it owns no memory but itself; a head,
 /// frame or message that has come in part lies in a box until it is complete.
-#[derive(Debug)]
+///
+/// Once its upgrade is over it can be written down with serde, and go on elsewhere (`parked`).
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Connection {
     phase: Phase,
     deflate: Option<Agreement>,
@@ -175,18 +182,21 @@ pub struct Connection {
 }
 
 /// What both compressors may refer to (RFC 7692 section 7.1.1).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Windows {
     client: Option<Window>,
     server: Option<Window>,
 }
 
 /// What has come in part.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum UnderWay {
-    Preamble(Preamble),
-    Head(PartialHead),
+    // First, as formats without names count the variants that are not skipped.
     Frames(Frames),
+    #[serde(skip)]
+    Preamble(Preamble),
+    #[serde(skip)]
+    Head(PartialHead),
 }
 
 impl Connection {
@@ -315,6 +325,12 @@ impl Connection {
             self.since = now;
             self.is_pinged = false;
         }
+    }
+
+    /// Whatever is waited for in this phase has all of its time again, from now on: for the caller who
+    /// has cut it down ([`Limits`]), so that nobody is late for what he was not told.
+    pub fn restart_wait(&mut self, now: Millis) {
+        self.since = now;
     }
 
     /// Whether whatever the peer sends now, short of the end of the phase Open, can only put

@@ -1,16 +1,19 @@
 //! Control frames (RFC 6455 section 5.5) that come in pieces.
 //! Not for: what they mean (`connection`), or those that lie in the input whole.
 
+use serde::{Deserialize, Serialize};
+
 use crate::frame::{Header, MAX_CONTROL, Opcode};
 use crate::mask;
 
 /// A control frame whose payload has not come in whole. It is kept inline, 125 bytes at most.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ControlFrame {
     pub(crate) opcode: Opcode,
     key: [u8; 4],
     len: u8,
     arrived: u8,
+    #[serde(with = "serde_bytes")]
     buffer: [u8; MAX_CONTROL],
 }
 
@@ -38,6 +41,11 @@ impl ControlFrame {
         }
         mask::apply(self.key, &mut self.buffer[..usize::from(self.len)]);
         true
+    }
+
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.opcode.is_control() && usize::from(self.len) <= MAX_CONTROL && self.arrived <= self.len
     }
 
     /// The payload, once it is complete.

@@ -1,6 +1,8 @@
 //! Frame headers (RFC 6455 section 5.2): reading a client's, writing ours.
 //! Not for: what frames mean together (`message`, `connection`).
 
+use serde::{Deserialize, Serialize};
+
 use crate::close::Violation;
 
 /// Longest header of a frame that a server sends, in bytes.
@@ -19,7 +21,7 @@ pub(crate) const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// What a frame is (RFC 6455 section 5.2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Opcode {
     /// A further fragment of a message.
     Continuation,

@@ -25,6 +25,7 @@ pub mod http;
 mod input;
 pub mod mask;
 mod message;
+pub mod misdirected;
 pub mod proxy;
 pub mod response;
 mod time;

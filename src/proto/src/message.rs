@@ -4,6 +4,8 @@
 
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use crate::close::Violation;
 use crate::connection::Limits;
 use crate::deflate::{Inflater, Window};
@@ -15,7 +17,7 @@ use crate::utf8::{NotUtf8, Utf8};
 const FIRST_RESERVE: usize = 1024;
 
 /// What a message is made of (RFC 6455 section 5.6).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Kind {
     /// UTF-8, checked.
     Text,
@@ -81,15 +83,15 @@ fn check(kind: Kind, payload: &[u8]) -> Result<(), Violation> {
     }
 }
 
-/// Inflates a message that has come whole, and checks what it becomes.
+/// Inflates a message that has come whole to at most so many bytes, and checks what it becomes.
 pub(crate) fn inflate<'x>(
     kind: Kind,
     compressed: &[u8],
     inflater: &'x mut Inflater,
     window: Option<&mut Window>,
-    limits: &Limits,
+    most: usize,
 ) -> Result<Payload<'x>, Violation> {
-    inflater.inflate(compressed, window, limits.message_size)?;
+    inflater.inflate(compressed, window, most)?;
     check(kind, inflater.output())?;
     Ok(match inflater.take_large() {
         Some(buffer) => Payload::Owned(buffer),
@@ -97,8 +99,26 @@ pub(crate) fn inflate<'x>(
     })
 }
 
+/// The limits of one message, see [`Limits`]. It ends under those under which it has begun, whatever
+/// the caller makes of them meanwhile.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Bounds {
+    pub(crate) message_size: usize,
+    chain_size: usize,
+    frame_size: usize,
+    fragment_c: usize,
+}
+
+impl Bounds {
+    #[inline]
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let &Limits { message_size, chain_size, frame_size, fragment_c, .. } = limits;
+        Self { message_size, chain_size, frame_size, fragment_c }
+    }
+}
+
 /// What counts against the limits of one message.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
 pub(crate) struct Size {
     /// Bytes of payload announced by the headers so far.
     payload: usize,
@@ -112,31 +132,31 @@ pub(crate) struct Size {
 impl Size {
     /// Counts a frame of the message whose header has come in.
     #[inline]
-    pub(crate) fn add_data(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
+    pub(crate) fn add_data(&mut self, header: &Header, bounds: &Bounds) -> Result<(), Violation> {
         let len = header.payload_len;
-        if len > limits.frame_size as u64 && limits.frame_size < limits.message_size {
+        if len > bounds.frame_size as u64 && bounds.frame_size < bounds.message_size {
             return Err(Violation::too_big("a frame is larger than the limit"));
         }
-        if self.fragment_c >= limits.fragment_c {
+        if self.fragment_c >= bounds.fragment_c {
             return Err(Violation::too_big("a message has more frames than the limit"));
         }
         self.is_compressed |= header.is_compressed;
         // What does not compress becomes longer by some bytes in a thousand; the limit of the
         // message is that of what it inflates to.
-        let most = if self.is_compressed { limits.chain_size } else { limits.message_size };
+        let most = if self.is_compressed { bounds.chain_size } else { bounds.message_size };
         let room = most.saturating_sub(self.payload);
         if len > room as u64 {
             return Err(Violation::too_big("a message is larger than the limit"));
         }
         self.payload += len as usize;
         self.fragment_c += 1;
-        self.add_frame(header, limits)
+        self.add_frame(header, bounds)
     }
 
     /// Counts a frame, perhaps a control frame between two fragments.
     #[inline]
-    pub(crate) fn add_frame(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
-        let room = limits.chain_size.saturating_sub(self.chain);
+    pub(crate) fn add_frame(&mut self, header: &Header, bounds: &Bounds) -> Result<(), Violation> {
+        let room = bounds.chain_size.saturating_sub(self.chain);
         let frame = header.payload_len.saturating_add(header.len as u64);
         if frame > room as u64 {
             return Err(Violation::too_big("the frames of a message are larger than the limit"));
@@ -147,20 +167,27 @@ impl Size {
 }
 
 /// A message that has begun and is not complete.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Assembly {
     kind: Kind,
     is_compressed: bool,
+    #[serde(with = "serde_bytes")]
     buffer: Vec<u8>,
     utf8: Utf8,
     pub(crate) size: Size,
+    pub(crate) bounds: Bounds,
 }
 
 impl Assembly {
     /// A message of which nothing has come but the header of its first frame.
-    pub(crate) fn new(kind: Kind, is_compressed: bool) -> Self {
+    pub(crate) fn new(kind: Kind, is_compressed: bool, bounds: Bounds) -> Self {
         let (buffer, utf8, size) = Default::default();
-        Self { kind, is_compressed, buffer, utf8, size }
+        Self { kind, is_compressed, buffer, utf8, size, bounds }
+    }
+
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.utf8.is_sound() && self.buffer.len() <= self.size.payload
     }
 
     /// Bytes of memory that the message holds so far.
@@ -188,14 +215,17 @@ impl Assembly {
 
     /// The last byte of the last fragment is there.
     fn finish(self) -> Result<Fed, Violation> {
-        let Self { kind, is_compressed, buffer, utf8, .. } = self;
+        let Self { kind, is_compressed, buffer, utf8, bounds, .. } = self;
         utf8.finish().map_err(|NotUtf8| TEXT_NOT_UTF8)?;
-        Ok(if is_compressed { Fed::Compressed(kind, buffer) } else { Fed::Message(kind, buffer) })
+        Ok(match is_compressed {
+            true => Fed::Compressed(kind, buffer, bounds.message_size),
+            false => Fed::Message(kind, buffer),
+        })
     }
 }
 
 /// A data frame whose header has come in and whose payload has not come in whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct DataFrame {
     is_final: bool,
     /// For the next byte.
@@ -212,8 +242,8 @@ pub(crate) enum Fed {
     Fragment,
     /// The message is complete.
     Message(Kind, Vec<u8>),
-    /// The message is complete, and is to be inflated.
-    Compressed(Kind, Vec<u8>),
+    /// The message is complete, and is to be inflated to at most so many bytes.
+    Compressed(Kind, Vec<u8>, usize),
 }
 
 impl DataFrame {
@@ -269,7 +299,6 @@ pub(crate) fn begins(opcode: Opcode, is_under_way: bool) -> Result<Option<Kind>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn header(payload_len: u64) -> Header {
         Header {
@@ -284,7 +313,7 @@ mod tests {
 
     #[test]
     fn an_announced_length_reserves_little() {
-        let mut message = Some(Assembly::new(Kind::Binary, false));
+        let mut message = Some(Assembly::new(Kind::Binary, false, bounds()));
         let mut frame = DataFrame::new(&header(16 << 20));
         frame.feed(&mut message, &mut [7; 10]).unwrap();
         assert_eq!(message.unwrap().buffer.capacity(), FIRST_RESERVE);
@@ -293,7 +322,7 @@ mod tests {
     #[test]
     fn a_large_message_is_moved_few_times_and_ends_in_a_buffer_of_its_size() {
         let len = (9 << 20) + 4096;
-        let mut message = Some(Assembly::new(Kind::Binary, false));
+        let mut message = Some(Assembly::new(Kind::Binary, false, bounds()));
         let mut frame = DataFrame::new(&header(len as u64));
         let (mut piece, mut growths, mut last) = ([7; 4096], 0, 0);
         let buffer = loop {
@@ -313,7 +342,7 @@ mod tests {
 
     #[test]
     fn many_small_fragments_are_moved_few_times() {
-        let mut message = Some(Assembly::new(Kind::Binary, false));
+        let mut message = Some(Assembly::new(Kind::Binary, false, bounds()));
         let (mut growths, mut last) = (0, 0);
         for _ in 0..100_000 {
             let mut frame = DataFrame::new(&Header { is_final: false, ..header(16) });
@@ -326,45 +355,33 @@ mod tests {
         assert!(growths <= 12, "{growths} growths");
     }
 
-    fn limits() -> Limits {
-        Limits {
-            head_size: 0,
-            header_c: 0,
-            message_size: 100,
-            chain_size: 120,
-            head_wait: Duration::ZERO,
-            upgrade_wait: Duration::ZERO,
-            close_wait: Duration::ZERO,
-            frame_size: 100,
-            fragment_c: 10,
-            ping_wait: None,
-            pong_wait: Duration::ZERO,
-        }
+    fn bounds() -> Bounds {
+        Bounds { message_size: 100, chain_size: 120, frame_size: 100, fragment_c: 10 }
     }
 
     #[test]
     fn sizes_are_limits_inclusive() {
-        let limits = limits();
+        let bounds = bounds();
         let mut size = Size::default();
-        assert!(size.add_data(&header(101), &limits).is_err());
-        assert!(size.add_data(&header(60), &limits).is_ok()); // chain: 68
-        assert!(size.add_data(&header(41), &limits).is_err());
-        assert!(size.add_frame(&header(44), &limits).is_ok()); // chain: 120
-        assert!(size.add_data(&header(0), &limits).is_err());
-        assert!(Size::default().add_data(&header(u64::MAX >> 1), &limits).is_err());
+        assert!(size.add_data(&header(101), &bounds).is_err());
+        assert!(size.add_data(&header(60), &bounds).is_ok()); // chain: 68
+        assert!(size.add_data(&header(41), &bounds).is_err());
+        assert!(size.add_frame(&header(44), &bounds).is_ok()); // chain: 120
+        assert!(size.add_data(&header(0), &bounds).is_err());
+        assert!(Size::default().add_data(&header(u64::MAX >> 1), &bounds).is_err());
     }
 
     #[test]
     fn frames_have_a_limit_of_size_and_one_of_number() {
-        let limits = Limits { message_size: 1000, chain_size: 2000, frame_size: 50, ..limits() };
-        assert!(Size::default().add_data(&header(51), &limits).is_err());
+        let bounds = Bounds { message_size: 1000, chain_size: 2000, frame_size: 50, ..bounds() };
+        assert!(Size::default().add_data(&header(51), &bounds).is_err());
         let mut size = Size::default();
         for _ in 0..10 {
-            assert!(size.add_data(&header(50), &limits).is_ok());
-            assert!(size.add_frame(&header(125), &limits).is_ok());
+            assert!(size.add_data(&header(50), &bounds).is_ok());
+            assert!(size.add_frame(&header(125), &bounds).is_ok());
         }
-        assert!(size.add_data(&header(0), &limits).is_err());
-        assert!(size.add_frame(&header(0), &limits).is_ok());
+        assert!(size.add_data(&header(0), &bounds).is_err());
+        assert!(size.add_frame(&header(0), &bounds).is_ok());
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Response {
         Self { status: 426, why, headers }
     }
 
+    /// 400 (RFC 9110 section 15.5.1).
+    pub const fn bad_request(why: &'static str) -> Self {
+        Self::new(400, why)
+    }
+
     /// 503 (RFC 9110 section 15.6.4): the service stops, or what stands behind it has failed.
     pub const fn unavailable(why: &'static str) -> Self {
         Self::new(503, why)

@@ -26,6 +26,8 @@ pub struct Endpoint {
     pub path: String,
     /// The host it answers to; `None` for any.
     pub authority: Option<Authority>,
+    /// Whether it is reached through TLS (`wss`) or without (`ws`); `None`: both.
+    pub is_tls: Option<bool>,
     /// Origins of pages that may connect (RFC 6454 section 6.2), such as `https://example.com`.
     /// If there is none, all may. Clients that name no origin are let in: they are no browsers.
     pub allowed_origins: Vec<String>,
@@ -66,19 +68,31 @@ pub enum Decision {
     },
 }
 
-/// Decides about a request. `default_port` is what a `Host` without a port means: 80, or 443 behind
-/// TLS. Of several endpoints that fit, one that names the host goes before one for all hosts, and
-/// then the first. Messages may be compressed on these `terms`; `None`: not at all.
+impl Endpoint {
+    /// Whether it answers to the host of this request, which came through TLS or without, whatever
+    /// its path. A `Host` without a port means port 443, or 80 without TLS.
+    pub fn answers_to(&self, request: &Request<'_>, is_tls: bool) -> bool {
+        let (host, port) = http::split_host(request.host().unwrap_or_default());
+        let port = port.unwrap_or(if is_tls { 443 } else { 80 });
+        let is_it = |a: &Authority| a.port == port && a.host.eq_ignore_ascii_case(host);
+        self.is_tls.is_none_or(|wanted| wanted == is_tls)
+            && self.authority.as_ref().is_none_or(is_it)
+    }
+}
+
+/// Decides about a request, which came through TLS or without. Of several endpoints that fit, one
+/// that names the host goes before one for all hosts, and then the first. Messages may be compressed
+/// on these `terms`; `None`: not at all.
 pub fn decide(
     request: &Request<'_>,
     endpoints: &[Endpoint],
-    default_port: u16,
+    is_tls: bool,
     terms: Option<&Terms>,
 ) -> Decision {
     if let Some(response) = refuse_method(request.method()) {
         return Decision::Refuse(response);
     }
-    let endpoint = find_endpoint(request, endpoints, default_port);
+    let endpoint = find_endpoint(request, endpoints, is_tls);
     if !asks_for_upgrade(request) {
         return Decision::Page { otherwise: without_upgrade(request, endpoint.is_some()) };
     }
@@ -153,16 +167,13 @@ fn without_upgrade(request: &Request<'_>, is_endpoint: bool) -> Response {
 fn find_endpoint<'e>(
     request: &Request<'_>,
     endpoints: &'e [Endpoint],
-    default_port: u16,
+    is_tls: bool,
 ) -> Option<(usize, &'e Endpoint)> {
-    let (host, port) = http::split_host(request.host().unwrap_or_default());
-    let port = port.unwrap_or(default_port);
-    let here = || endpoints.iter().enumerate().filter(|(_, e)| e.path == request.path());
-    let by_name = here().find(|(_, endpoint)| {
-        let is_it = |a: &Authority| a.port == port && a.host.eq_ignore_ascii_case(host);
-        endpoint.authority.as_ref().is_some_and(is_it)
-    });
-    by_name.or_else(|| here().find(|(_, endpoint)| endpoint.authority.is_none()))
+    let is_here = |e: &Endpoint| e.path == request.path() && e.answers_to(request, is_tls);
+    let mut here = endpoints.iter().enumerate().filter(|(_, endpoint)| is_here(endpoint));
+    let first = here.next()?;
+    let names_host = |(_, endpoint): &(usize, &Endpoint)| endpoint.authority.is_some();
+    Some(if names_host(&first) { first } else { here.find(names_host).unwrap_or(first) })
 }
 
 /// RFC 6455 section 4.2.1, items 5 to 7, and section 10.2 on origins.

@@ -2,6 +2,7 @@
 //! makes it certain, wherever the text is cut.
 //! Not for: texts that lie there whole; those are checked in one go with simdutf8.
 
+use serde::{Deserialize, Serialize};
 use simdutf8::compat;
 
 /// The text is not UTF-8.
@@ -10,7 +11,7 @@ pub struct NotUtf8;
 
 /// Checks a text that comes in pieces. Between pieces it remembers the bytes of a character that
 /// is not complete, at most 3.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Utf8 {
     carry: [u8; 3],
     carried: u8,
@@ -36,6 +37,11 @@ impl Utf8 {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        usize::from(self.carried) <= self.carry.len()
     }
 
     /// The text has ended.

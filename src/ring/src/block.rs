@@ -131,6 +131,11 @@ impl BlockPool {
         self.budget
     }
 
+    /// Changes it. What is in use beyond a smaller one comes back in its time.
+    pub fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+    }
+
     fn admits(&self, capacity: usize) -> bool {
         let in_use = self.in_use();
         in_use == 0 || in_use.checked_add(capacity).is_some_and(|sum| sum <= self.budget)

@@ -1,15 +1,16 @@
 //! The command line: `ringsocket [--config FILE] [--apps DIR]`, `ringsocket check [FILE]`,
-//! `ringsocket reload PID` and `ringsocket new-app --lang LANGUAGE NAME`.
+//! `ringsocket reload PID`, `ringsocket steer` and `ringsocket new-app --lang LANGUAGE NAME`.
 //! Not for: doing what it says (`main`), or reading the file (`config`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 use crate::config::{DEFAULT_APPS_DIR, Source};
 use crate::new_app::{Language, Name, Wish};
+use crate::steering::oneshot;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ pub enum Command {
         /// Its process id.
         pid: u32,
     },
+    /// Have connections steered by eBPF, or no more.
+    Steer {
+        /// No more.
+        off: bool,
+        /// Where the daemon listens for that.
+        control: PathBuf,
+    },
     /// Write the project of a new app.
     NewApp(Wish),
 }
@@ -54,6 +62,7 @@ where
             Ok(Command::Check { source, apps_dir })
         }
         Some(What::Reload { pid }) => Ok(Command::Reload { pid }),
+        Some(What::Steer { off, control }) => Ok(Command::Steer { off, control }),
         Some(What::NewApp(_)) if line.files.is_any() => {
             let text = "new-app has no use for a configuration or a folder of apps";
             Err(Line::command().error(ErrorKind::ArgumentConflict, text))
@@ -88,13 +97,27 @@ struct Line {
 enum What {
     /// Say what is wrong with a configuration, or what it serves; exits with 0 or 78
     Check(Files),
-    /// Have the daemon load apps that are new and let go of those that are not there any more; for
-    /// ExecReload= of its service. Exits with 1 and says why if something went wrong
+    /// Have a running daemon reload, and say what came of it
+    ///
+    /// For ExecReload= of its service; by hand, use "systemctl reload ringsocket". Exits with 1 and
+    /// says why if something went wrong.
     Reload {
         /// The daemon's process id
         pid: u32,
     },
-    /// Write the project of a new app, with a test that talks with it; see ringsocket(8)
+    /// Attach eBPF programs to the sockets of the daemon, which is then told to count for them; for
+    /// ringsocket-steering.service. Exits with 1 and says why if something went wrong
+    Steer {
+        /// Take them off
+        #[arg(long)]
+        off: bool,
+        /// The daemon's socket for that
+        #[arg(long, value_name = "PATH", default_value = oneshot::DEFAULT_PATH)]
+        control: PathBuf,
+    },
+    /// Write the project of a new app, with a test that talks with it
+    ///
+    /// See ringsocket-apps(7).
     NewApp(NewApp),
 }
 
@@ -106,23 +129,23 @@ struct NewApp {
     #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
     /// The folder to make [default: ./NAME]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     path: Option<PathBuf>,
     /// RingSocket's source tree, for who has not installed libringsocket-dev
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     sdk: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 struct Files {
     /// Configuration [default: /etc/ringsocket.json; built-in defaults if that does not exist]
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
-    /// The same, as an option
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    /// Configuration, in place of FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "file")]
     config: Option<PathBuf>,
     /// Folder of apps (*.so)
-    #[arg(long, value_name = "DIR", help = format!("Folder of apps (*.so) [default: {DEFAULT_APPS_DIR}]"))]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help = format!("Folder of apps (*.so) [default: {DEFAULT_APPS_DIR}]"))]
     apps: Option<PathBuf>,
 }
 
@@ -153,6 +176,9 @@ impl Files {
         (source, self.apps)
     }
 }
+
+#[cfg(test)]
+mod completion;
 
 #[cfg(test)]
 mod tests {
@@ -201,6 +227,13 @@ mod tests {
         assert_eq!(line("ringsocket reload 4711"), Ok(Command::Reload { pid: 4711 }));
         assert_eq!(line("ringsocket reload"), Err(ErrorKind::MissingRequiredArgument));
         assert_eq!(line("ringsocket reload x"), Err(ErrorKind::ValueValidation));
+    }
+
+    #[test]
+    fn steer_takes_a_path_and_whether_to_stop() {
+        let steer = |off, path: &str| Ok(Command::Steer { off, control: path.into() });
+        assert_eq!(line("ringsocket steer"), steer(false, "/run/ringsocket-steering"));
+        assert_eq!(line("ringsocket steer --off --control /a"), steer(true, "/a"));
     }
 
     #[test]

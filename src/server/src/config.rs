@@ -8,20 +8,28 @@
 
 mod apps;
 mod apps_dir;
+mod certs;
 mod check;
 mod checked;
 mod error;
+mod fixed;
 mod front;
 mod keys;
+mod listen;
 mod parse;
+mod ports;
 mod raw;
+mod sockets;
+mod unix;
 mod url;
+mod workers;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +39,9 @@ use ipnet::IpNet;
 pub use apps_dir::{Found, scan as scan_apps_dir};
 pub use check::{EX_CONFIG, check};
 pub use error::{Issue, Place, Report, Severity};
+pub use fixed::Fixed;
+pub use sockets::Sockets;
+pub use workers::WorkerCpus;
 
 use crate::host::pace::Threads;
 use crate::log;
@@ -49,10 +60,20 @@ pub struct Config {
     pub log_level: log::Level,
     /// Worker threads, 1 to 256.
     pub worker_c: usize,
+    /// On which CPUs they run.
+    pub worker_cpus: WorkerCpus,
     /// The ports that may be served. Empty: every inherited socket is served.
     pub ports: Vec<Port>,
+    /// The unix sockets that systemd is to open; others that it hands over are served too.
+    pub unix_sockets: Vec<UnixSocket>,
+    /// The certificates of encrypted ports; the first is for clients that name no host.
+    pub certs: Vec<Cert>,
+    /// Whose code makes records of bytes on encrypted connections, after the handshake.
+    pub record_layer: RecordLayer,
     /// The apps, in the order of the file or of their names in the folder.
     pub apps: Vec<App>,
+    /// Whether the file lists no apps, so that they are those of the folder.
+    pub apps_of_folder: bool,
     /// Bounds of sizes and numbers.
     pub limits: Limits,
     /// Bounds of times.
@@ -70,7 +91,14 @@ pub struct Config {
 impl Config {
     /// File descriptors that the daemon may come to need: its `LimitNOFILE=` must not be less.
     pub fn fds_needed(&self) -> usize {
-        self.limits.fd_alloc_c + checked::fds_beside(self.worker_c, self.apps.len())
+        let socket_c = self.sockets().count();
+        self.limits.fd_alloc_c + checked::fds_beside(self.worker_c, self.apps.len(), socket_c)
+    }
+
+    /// What systemd is to open for it.
+    pub fn sockets(&self) -> Sockets {
+        let (ports, unix_sockets) = (self.ports.clone(), self.unix_sockets.clone());
+        Sockets { ports, unix_sockets, worker_c: self.worker_c }
     }
 
     /// Every folder of pages, each once.
@@ -90,12 +118,80 @@ impl Config {
 pub struct Port {
     /// 1 to 65535, unique.
     pub port_number: u16,
-    /// Always true in this version, which has no TLS.
+    /// Whether it is served without TLS.
     pub is_unencrypted: bool,
     /// Whether each connection begins with a header of the PROXY protocol.
     pub proxy_protocol: bool,
+    /// The certificates that clients show; `None`: they are not asked for any.
+    pub client_certs: Option<ClientCerts>,
     /// Folder of the pages that plain requests on this port get; an absolute path.
     pub www_root: Option<PathBuf>,
+    /// Where systemd is to listen.
+    pub listen: Listen,
+}
+
+/// Where systemd is to listen for a [`Port`]: what its units are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Unique, at least one, none of them covered by another.
+    pub addrs: Vec<IpAddr>,
+    /// Whether `::`, then the only address, takes IPv4 clients too.
+    pub is_dual: bool,
+    /// The one network interface whose clients are let in: 1 to 15 of `A-Z a-z 0-9 . _ - @ +`.
+    pub interface: Option<String>,
+}
+
+impl Default for Listen {
+    /// Every address of IPv4 and of IPv6, each with sockets of its own.
+    fn default() -> Self {
+        let addrs = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        Listen { addrs, is_dual: false, interface: None }
+    }
+}
+
+/// A unix socket that systemd is to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// Absolute and normal (no `..`), at most 107 bytes of `A-Z a-z 0-9 . _ - @ + , : ~ /`, unique.
+    pub path: String,
+    /// Whether it is served without TLS.
+    pub is_unencrypted: bool,
+    /// Permissions, 0 to 0o777: connecting takes the right to write.
+    pub mode: u16,
+    /// The group it belongs to, by name or number; `None`: root's.
+    pub group: Option<String>,
+}
+
+/// What is demanded of the clients of a [`Port`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientCerts {
+    /// Whether a client without a certificate is refused.
+    pub are_required: bool,
+    /// The certificates of the authorities that may have issued theirs; a path as in [`Cert`].
+    pub ca_path: PathBuf,
+}
+
+/// A certificate and what it is for.
+///
+/// Paths are absolute, or bare names of credentials (see `systemd::credentials`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cert {
+    /// At least one: host names in lower case, `*.` before a name for all names with one label more,
+    /// or IP addresses, which no client names but whose presence in the certificate is checked.
+    pub hostnames: Vec<String>,
+    /// The private key, PEM.
+    pub privkey_path: PathBuf,
+    /// The certificate and those between it and its root, PEM, in this order.
+    pub pubchain_path: PathBuf,
+}
+
+/// Whose code makes records of bytes after the handshake, which is always rustls'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordLayer {
+    /// The crate `ringsocket-tls`.
+    Ringsocket,
+    /// rustls.
+    Rustls,
 }
 
 /// An app: a shared library and the endpoints it answers.
@@ -152,6 +248,8 @@ pub struct Limits {
     pub max_http_header_c: usize,
     /// Connections in all.
     pub fd_alloc_c: usize,
+    /// Connections whose TLS handshake is under way, of all workers.
+    pub max_tls_handshake_c: usize,
     /// Ring of each worker/app pair; a power of two and a multiple of the page size.
     pub inbound_ring_buf_size: usize,
     /// Ring of each app/worker pair; likewise.
@@ -188,7 +286,7 @@ pub struct Limits {
 /// Bounds of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// For a whole request head, from the accept on.
+    /// For a whole request head, from the accept on; a TLS handshake before it included.
     pub http_head: Duration,
     /// For an app to decide about an upgrade.
     pub upgrade: Duration,
@@ -252,6 +350,11 @@ pub struct Surroundings {
     pub nofile: Option<u64>,
     /// The folder of apps.
     pub apps_dir: PathBuf,
+    /// For a reload: what stays as it is.
+    pub fixed: Option<Fixed>,
+    /// After a restart: how many workers have left connections. With fewer, some would end, so the
+    /// default is no less.
+    pub heir_c: usize,
 }
 
 impl Surroundings {
@@ -261,6 +364,8 @@ impl Surroundings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             nofile,
             apps_dir: apps_dir.unwrap_or_else(|| DEFAULT_APPS_DIR.into()),
+            fixed: None,
+            heir_c: 0,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! do), `publish` (those of them that are about topics), `topics` (what is known of these), `upgrades`
 //! (whom an app decides about, and values of its clients), `posted` (calls from threads of its own),
 //! `outlets` (the rings to the
-//! workers), `clients` (who is there), `app_loop` (an app's turn), `thread` (the thread that takes
+//! workers), `clients` (who is there), `app_loop` (an app's turn, and how it takes part in a restart), `resume` (what that needs of the
+//! context), `thread` (the thread that takes
 //! an app's turns and sleeps in between), `post` (where it leaves the app meanwhile, for workers to
 //! run), `stand` (such a worker during a call), `pace` (whether the app is quick enough for that).
 //!
@@ -23,6 +24,7 @@ pub mod pace;
 pub mod post;
 pub mod posted;
 mod publish;
+mod resume;
 mod stand;
 pub mod thread;
 pub mod topics;

@@ -7,7 +7,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod counted;
 pub mod deputy;
+pub mod handover;
 pub mod host;
 pub mod log;
 pub mod message;
@@ -15,8 +17,10 @@ pub mod new_app;
 pub mod proxies;
 pub mod server;
 pub mod site;
+pub mod steering;
 pub mod sys;
 pub mod systemd;
+pub mod tls;
 pub mod waker;
 pub mod worker;
 pub mod www;

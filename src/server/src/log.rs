@@ -4,12 +4,13 @@
 //! A thread that serves connections must never wait for journald. So it puts an owned record into
 //! a bounded queue and goes on; one log thread writes. When the queue is full the record is
 //! dropped and counted, and the log says how many were lost. Before [`start`] and after the
-//! [`Logger`] is gone, lines are written by the caller's own thread, to stderr.
+//! [`Logger`] is gone, lines are written by the caller's own thread.
 //!
 //! Within the daemon, the macros of the same names are shorter:
 //! `log::info!(worker: 3, peer: address, "closed with {code}")`; `log::limited!` has a [`Limiter`]
 //! of its own at each place where it stands.
 
+pub mod id;
 mod limiter;
 pub(crate) mod macros;
 mod writer;
@@ -17,7 +18,7 @@ mod writer;
 use std::fmt;
 use std::panic::Location;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{PoisonError, RwLock};
 use std::thread;
@@ -101,6 +102,8 @@ pub struct Code<'a> {
 /// What a line is about; everything may be left out.
 #[derive(Clone, Copy, Default)]
 pub struct Fields<'a> {
+    /// `MESSAGE_ID=`: what kind of line it is, for the journal's catalog.
+    pub id: Option<id::MessageId>,
     /// `RINGSOCKET_APP=`: the app's name.
     pub app: Option<&'a str>,
     /// `RINGSOCKET_WORKER=`: the worker's number.
@@ -119,6 +122,8 @@ static LEVEL: AtomicU8 = AtomicU8::new(Level::Notice as u8);
 static SENDER: RwLock<Option<SyncSender<Record>>> = RwLock::new(None);
 /// Records that found the queue full and were not reported yet.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Whether the log thread did not come to its end in time.
+static IS_STUCK: AtomicBool = AtomicBool::new(false);
 
 /// Whether lines of `level` are logged: one relaxed load, cheap enough for any path.
 #[inline]
@@ -153,8 +158,14 @@ pub fn write(level: Level, fields: Fields<'_>, text: fmt::Arguments<'_>) {
             }
             Err(mpsc::TrySendError::Disconnected(record)) => Writer::stderr().write(&record),
         },
-        None => Writer::stderr().write(&record),
+        None => fallback().write(&record),
     }
+}
+
+/// Where lines go while there is no log thread: the ends of it are as important as the middle. To a
+/// journal that has just kept a whole log thread waiting nobody writes himself.
+fn fallback() -> Writer {
+    if IS_STUCK.load(Ordering::Relaxed) { Writer::stderr() } else { Writer::detect() }
 }
 
 /// Lets the macros take a worker or a client by any type that is one.
@@ -217,7 +228,7 @@ pub struct Logger {
 /// Starts the log thread.
 ///
 /// Call it before other threads start, as it reads the environment (`JOURNAL_STREAM`), and after
-/// `systemd::sockets::adopt`, which changes the environment.
+/// `systemd::inherited::take`, which changes the environment.
 ///
 /// # Errors
 /// If the thread cannot be made, or if there is one already.
@@ -258,7 +269,7 @@ fn report_dropped(writer: &mut Writer) {
     let lost = DROPPED.swap(0, Ordering::Relaxed);
     writer.write(&Record::new(
         Level::Warning,
-        Fields::default(),
+        Fields { id: Some(id::LINES_LOST), ..Fields::default() },
         format_args!("{lost} log lines were lost: more came than could be written"),
         Location::caller(),
     ));
@@ -269,6 +280,7 @@ impl Drop for Logger {
         let sender = SENDER.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(sender);
         if let Err(RecvTimeoutError::Timeout) = self.done.recv_timeout(FLUSH_WAIT) {
+            IS_STUCK.store(true, Ordering::Relaxed);
             Writer::stderr().write(&Record::new(
                 Level::Warning,
                 Fields::default(),

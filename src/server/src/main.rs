@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use ringsocket::cli::{self, Command};
+use ringsocket::steering::oneshot;
 use ringsocket::systemd::outcome;
 use ringsocket::{config, new_app, server};
 
@@ -24,6 +25,16 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(lines) => {
                 lines.iter().for_each(|line| eprintln!("{line}"));
+                ExitCode::FAILURE
+            }
+        },
+        Ok(Command::Steer { off, control }) => match oneshot::run(&control, off) {
+            Ok(line) => {
+                println!("{line}");
+                ExitCode::SUCCESS
+            }
+            Err(text) => {
+                eprintln!("ringsocket steer: {text}");
                 ExitCode::FAILURE
             }
         },

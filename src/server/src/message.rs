@@ -20,13 +20,19 @@
 
 mod opening;
 mod scope;
+mod secured;
+mod taken_up;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::opening::Opening;
 pub use self::scope::Scope;
+pub use self::secured::{Certificate, Secured};
+pub use self::taken_up::{Resumed, Saved, TakenUp, TopicRow, TopicTable};
 
 /// Size in bytes of the head of every record.
 pub const HEAD: usize = 16;
@@ -44,7 +50,8 @@ pub const MAX_SLOTS: usize = 1 << 24;
 ///
 /// A slot's generation is never 0 and changes with each connection that uses the slot, so an id is
 /// never 0, and an id that outlived its connection reaches nobody.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 #[repr(transparent)]
 pub struct ClientId(u64);
 
@@ -163,6 +170,10 @@ pub enum Inbound<'a> {
         /// How long.
         wait: Duration,
     },
+    /// The process is to be replaced, and its connections are to outlive it: nothing follows from this
+    /// worker. The app saves its state once all workers have said so, and answers
+    /// [`Outbound::Parked`].
+    Park,
     /// The worker is gone, or has let go of the app; nothing follows.
     End,
 }
@@ -178,6 +189,7 @@ impl<'a> Inbound<'a> {
     const ENTERED: u8 = 8;
     const WITHDRAWN: u8 = 9;
     const RETIRE: u8 = 10;
+    const PARK: u8 = 11;
 
     /// The head of the record, and the payload that belongs after it.
     pub fn encode(&self) -> ([u8; HEAD], &'a [u8]) {
@@ -192,6 +204,7 @@ impl<'a> Inbound<'a> {
             Self::Entered { client } => (Self::ENTERED, 0, client.0, &[]),
             Self::Withdrawn { client } => (Self::WITHDRAWN, 0, client.0, &[]),
             Self::Drain => (Self::DRAIN, 0, 0, &[]),
+            Self::Park => (Self::PARK, 0, 0, &[]),
             Self::End => (Self::END, 0, 0, &[]),
             Self::Retire { wait } => {
                 let microseconds = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
@@ -219,6 +232,7 @@ impl<'a> Inbound<'a> {
             Self::ENTERED => Self::Entered { client },
             Self::WITHDRAWN => Self::Withdrawn { client },
             Self::DRAIN => Self::Drain,
+            Self::PARK => Self::Park,
             Self::END => Self::End,
             Self::RETIRE => Self::Retire { wait: Duration::from_micros(client.0) },
             _ => return None,
@@ -279,6 +293,9 @@ pub enum Outbound<'a> {
     },
     /// All that came before [`Inbound::Drain`] has been dealt with.
     Drained,
+    /// The app has come to its end because of [`Inbound::Park`], and will say nothing more: all that it
+    /// has sent lies before this.
+    Parked,
     /// The app has failed and will say nothing more.
     Fault,
 }
@@ -293,6 +310,7 @@ impl<'a> Outbound<'a> {
     const REFUSE: u8 = 7;
     const SUBSCRIBE: u8 = 8;
     const UNSUBSCRIBE: u8 = 9;
+    const PARKED: u8 = 10;
 
     /// The head of a record that lists `client_c` clients.
     fn head(kind: u8, scope: u8, code: u16, client_c: usize) -> [u8; HEAD] {
@@ -346,6 +364,11 @@ impl<'a> Outbound<'a> {
         Self::head(Self::DRAINED, 0, 0, 0)
     }
 
+    /// The whole of an [`Outbound::Parked`].
+    pub fn parked_head() -> [u8; HEAD] {
+        Self::head(Self::PARKED, 0, 0, 0)
+    }
+
     /// The whole of an [`Outbound::Fault`].
     pub fn fault_head() -> [u8; HEAD] {
         Self::head(Self::FAULT, 0, 0, 0)
@@ -360,7 +383,7 @@ impl<'a> Outbound<'a> {
             | Self::Accept { clients, .. }
             | Self::Refuse { clients, .. }
             | Self::Subscription { clients, .. } => Some(clients),
-            Self::Drained | Self::Fault => None,
+            Self::Drained | Self::Parked | Self::Fault => None,
         }
     }
 
@@ -385,6 +408,7 @@ impl<'a> Outbound<'a> {
             Self::ACCEPT => Self::Accept { clients, lines: payload },
             Self::REFUSE => Self::Refuse { clients, status: code, response: payload },
             Self::DRAINED => Self::Drained,
+            Self::PARKED => Self::Parked,
             Self::FAULT => Self::Fault,
             _ => return None,
         })
@@ -404,7 +428,7 @@ impl Clients<'_> {
 
 /// Where a connection comes from. Each connection has two of these for as long as it lives, so it is
 /// smaller than a [`SocketAddr`], which has room for the flow label and scope of an IPv6 address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum PeerAddress {
     /// A TCP connection over IPv4, with its port.
     V4(Ipv4Addr, u16),

@@ -5,16 +5,23 @@
 //! apps end when all workers have, and whatever has not ended at the deadline ends with the
 //! process.
 
+mod assets;
+mod ending;
+mod estate;
+mod in_force;
 mod loading;
 mod look;
 mod ordering;
 mod plumbing;
+mod relief;
 mod reload;
 mod roster;
+mod status;
 mod supervised;
 mod supervisor;
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,16 +30,24 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use self::plumbing::{Door, Plumbing};
+use self::estate::Heritage;
+use self::plumbing::Plumbing;
 use self::roster::Standing;
-use self::supervisor::{Kit, Supervisor};
-use crate::config::{self, Config, EX_CONFIG, Source, Surroundings};
+use self::supervisor::{Ending, Kit, Supervisor, tell};
+use crate::config::{self, Config, EX_CONFIG, Loaded, Source, Surroundings};
+use crate::handover;
 use crate::host::api::AppFault;
-use crate::log;
+use crate::log::{self, id::MessageId};
+use crate::steering::Plan;
+use crate::steering::control::Control;
+use crate::sys::board::Board;
 use crate::sys::exit::exit_at_once;
-use crate::sys::heap;
 use crate::sys::signal::{Signal, Signals, die_of_faults};
-use crate::systemd::sockets;
+use crate::sys::{clock, heap};
+use crate::systemd::inherited::{self, Inherited};
+use crate::systemd::sockets::{self, Adopted, Listener};
+use crate::systemd::{notify, spread};
+use crate::worker::Shared;
 
 /// Exit status for a fault of the daemon or of the machine (`EX_OSERR`).
 pub const EX_OSERR: u8 = 71;
@@ -43,17 +58,24 @@ pub const EX_SOFTWARE: u8 = 70;
 #[derive(Debug)]
 pub struct Fatal {
     status: u8,
+    id: MessageId,
     text: String,
 }
 
 impl Fatal {
-    fn new(status: u8, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+    fn new(status: u8, id: MessageId, text: impl Into<String>) -> Self {
+        Self { status, id, text: text.into() }
     }
 
     /// Says why, and with which status to exit.
     pub fn report(&self) -> ExitCode {
-        self.text.lines().for_each(|line| log::error!("{line}"));
+        let mut lines = self.text.lines().peekable();
+        while let Some(line) = lines.next() {
+            match lines.peek() {
+                Some(_) => log::error!("{line}"),
+                None => log::error!(id: self.id, "{line}"),
+            }
+        }
         ExitCode::from(self.status)
     }
 }
@@ -73,26 +95,27 @@ impl std::error::Error for Fatal {}
 pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
     die_of_faults();
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
-    let around = Surroundings::here(raise_nofile(), apps_dir);
-    let loaded = match config::load(source, &around) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            report.log();
-            let text = "the configuration cannot be used; `ringsocket check` explains it";
-            return Err(Fatal::new(EX_CONFIG, text));
-        }
-    };
+    let mut inherited = inherited::take()
+        .map_err(|error| Fatal::new(EX_CONFIG, log::id::SOCKETS_UNFIT, error.to_string()))?;
+    let heritage = take_up(&mut inherited);
+    let (loaded, around) = configure(source, apps_dir, heritage.as_ref())?;
     let config = loaded.config;
-    let adopted =
-        sockets::adopt(&config.ports).map_err(|error| Fatal::new(EX_CONFIG, error.to_string()))?;
+    let adopted = sockets::adopt(inherited, &config.ports, !config.certs.is_empty())
+        .map_err(|error| Fatal::new(EX_CONFIG, log::id::SOCKETS_UNFIT, error.to_string()))?;
     let logger = log::start(config.log_level).map_err(|error| system("start a thread", &error))?;
-    loaded.warnings.log();
-    for warning in &adopted.warnings {
-        log::warning!("{warning}");
-    }
     log_panics();
-    let kit = |config, doors| Kit { source: source.clone(), around, config, doors };
-    let have_all_ended = serve(config, adopted.listeners, &signals, kit)?;
+    loaded.warnings.log();
+    warn_about(&adopted, config.worker_c);
+    tell(notify::status(&status::loading(config.apps.len())));
+    let start = heritage.as_ref().map_or_else(clock::monotonic, |heritage| heritage.start);
+    let (doors, control) = (adopted.listeners, adopted.control);
+    let steering = Arc::new(Plan::of(&config, &doors));
+    let plumbing = lay(&config, &doors, &steering, control.is_some(), heritage, start)?;
+    steer(&steering, &doors, control, &plumbing.shared)?;
+    let (topics, rules) = (Arc::clone(&plumbing.topics), plumbing.rules.clone());
+    let source = source.clone();
+    let kit = Kit { source, around, config, doors, topics, rules, steering, start };
+    let have_all_ended = serve(plumbing, kit, &signals)?;
     drop(logger);
     if !have_all_ended {
         // An app is in the middle of something: destructors must not run under its feet.
@@ -101,23 +124,94 @@ pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// What the process before this one has left, if it can be used.
+fn take_up(inherited: &mut Vec<Inherited>) -> Option<Heritage> {
+    let taken = handover::take_up(inherited);
+    if let Some(loss) = &taken.loss {
+        log::error!(id: log::id::NOT_TAKEN_UP, "{loss}");
+    }
+    taken.parcel.and_then(Heritage::open)
+}
+
+/// The configuration, and the surroundings in which it is read from now on.
+fn configure(
+    source: &Source,
+    apps_dir: Option<PathBuf>,
+    heritage: Option<&Heritage>,
+) -> Result<(Loaded, Surroundings), Fatal> {
+    let heir_c = heritage.map_or(0, Heritage::worker_c);
+    let around = Surroundings { heir_c, ..Surroundings::here(raise_nofile(), apps_dir) };
+    match config::load(source, &around) {
+        Ok(loaded) => {
+            let fixed = Some(config::Fixed::of(&loaded.config));
+            Ok((loaded, Surroundings { fixed, ..around }))
+        }
+        Err(report) => {
+            report.log();
+            let text = "the configuration cannot be used; `ringsocket check` explains it";
+            Err(Fatal::new(EX_CONFIG, log::id::CONFIGURATION_REFUSED, text))
+        }
+    }
+}
+
+/// Says what is odd about the sockets.
+fn warn_about(adopted: &Adopted, worker_c: usize) {
+    for warning in &adopted.warnings {
+        log::warning!(id: log::id::PORT_WITHOUT_SOCKET, "{warning}");
+    }
+    for warning in spread::uneven(&adopted.listeners, worker_c) {
+        log::warning!(id: log::id::SOCKETS_UNEVEN, "{warning}");
+    }
+}
+
+/// Lays all pipes, and has what there is of the process before this one taken up. `has_control`: somebody
+/// may come to look how many connections each worker has.
+fn lay(
+    config: &Config,
+    doors: &[Listener],
+    steering: &Plan,
+    has_control: bool,
+    heritage: Option<Heritage>,
+    start: Duration,
+) -> Result<Plumbing, Fatal> {
+    let board = has_control.then(Board::new).transpose();
+    let board = board.map_err(|error| system("map memory", &error))?;
+    let tickets = heritage.as_ref().and_then(Heritage::tickets);
+    let mut plumbing = Plumbing::lay(config, doors, steering, board, tickets.as_ref(), start)?;
+    if let Some(heritage) = heritage {
+        tell(notify::status(&status::taking_up(heritage.connection_c())));
+        plumbing.take_up(heritage);
+    }
+    Ok(plumbing)
+}
+
+/// Has the kernel choose the workers of connections, and `ringsocket-steering.service` do so where it
+/// comes to the `control` socket.
+fn steer(
+    steering: &Arc<Plan>,
+    doors: &[Listener],
+    control: Option<OwnedFd>,
+    shared: &Arc<Shared>,
+) -> Result<(), Fatal> {
+    steering.enforce(doors);
+    if let Some(socket) = control {
+        Control::new(Arc::clone(steering), doors.to_vec(), Arc::clone(shared))
+            .start(socket)
+            .map_err(|error| system("start a thread", &error))?;
+    }
+    Ok(())
+}
+
 /// Serves the sockets. False if threads had to be left behind in the end.
-fn serve(
-    config: Config,
-    listeners: Vec<sockets::Listener>,
-    signals: &Signals,
-    kit: impl FnOnce(Config, Vec<Door>) -> Kit,
-) -> Result<bool, Fatal> {
-    let plumbing = Plumbing::lay(&config, listeners)?;
-    let stop_wait = config.waits.stop;
+fn serve(plumbing: Plumbing, kit: Kit, signals: &Signals) -> Result<bool, Fatal> {
     heap::set_bounds();
     let (ready, inits) = mpsc::channel();
-    let kit = kit(config, plumbing.doors);
     let mut supervisor = Supervisor::new(plumbing.shared, kit, plumbing.troubles);
-    let app_c = plumbing.apps.len();
-    supervisor.seat_c = app_c;
+    supervisor.seat_c = plumbing.apps.len();
+    let mut waiting = Vec::new();
     for (library, app) in plumbing.apps {
         let (name, ready) = (Arc::clone(&app.name), ready.clone());
+        waiting.push(Arc::clone(&name));
         // Nobody listens if the start was given up.
         let tell = move |result| drop(ready.send((name, result)));
         supervisor
@@ -125,46 +219,67 @@ fn serve(
             .map_err(|error| system("start a thread", &error))?;
     }
     drop(ready);
-    if await_inits(app_c, &inits, signals) == Some(Signal::Stop) {
+    let asked = await_inits(waiting, &inits, signals);
+    if asked == Some(Signal::Stop) {
         drop(plumbing.workers); // the apps are alone then, and end
-        return Ok(supervisor.stop(signals, stop_wait));
+        return Ok(supervisor.stop(signals));
     }
     for worker in plumbing.workers {
         supervisor.start_worker(worker).map_err(|error| system("start a thread", &error))?;
     }
-    supervisor.watch(signals)?;
-    Ok(supervisor.stop(signals, stop_wait))
+    let ending = match asked {
+        Some(Signal::Park) => Ending::Park,
+        asked => supervisor.watch(signals, asked == Some(Signal::Reload))?,
+    };
+    Ok(match ending {
+        Ending::Stop => supervisor.stop(signals),
+        Ending::Park => supervisor.park(signals),
+    })
 }
 
-/// Waits until each app's `init` has returned, or until the process is to stop.
+/// Waits until each app's `init` has returned, or until the process is to stop. Says what it has been
+/// asked for meanwhile that is to be done.
 fn await_inits(
-    mut app_c: usize,
+    mut waiting: Vec<Arc<str>>,
     inits: &Receiver<(Arc<str>, Result<(), AppFault>)>,
     signals: &Signals,
 ) -> Option<Signal> {
-    while app_c > 0 {
+    let (mut asked, mut is_told) = (None, false);
+    while !waiting.is_empty() {
         match inits.recv_timeout(Duration::from_millis(100)) {
-            Ok((name, Ok(()))) => {
-                log::info!(app: name, "app is ready");
-                app_c -= 1;
+            Ok((name, result)) => {
+                if result.is_ok() {
+                    log::info!(app: name, "app is ready"); // if not, its own thread has said why
+                }
+                waiting.retain(|one| *one != name);
+                is_told = false;
             }
-            Ok((_, Err(_))) => app_c -= 1, // its own thread has said why
             Err(RecvTimeoutError::Timeout) => {
-                if signals.wait(Duration::ZERO) == Some(Signal::Stop) {
-                    return Some(Signal::Stop);
+                if !std::mem::replace(&mut is_told, true) {
+                    let names = waiting.iter().map(|name| &**name);
+                    tell(notify::status(&status::waiting_for_init("Starting", names)));
+                }
+                match signals.wait(Duration::ZERO) {
+                    Some(Signal::Stop) if asked != Some(Signal::Park) => {
+                        return Some(Signal::Stop);
+                    }
+                    Some(Signal::Park) => asked = Some(Signal::Park),
+                    Some(Signal::Reload) if asked.is_none() => asked = Some(Signal::Reload),
+                    Some(Signal::Stop | Signal::Reload | Signal::Tell) | None => {}
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    None
+    asked
 }
 
 fn system(what: &str, error: &std::io::Error) -> Fatal {
-    Fatal::new(EX_OSERR, format!("cannot {what}: {error}"))
+    Fatal::new(EX_OSERR, log::id::SYSTEM_REFUSED, format!("cannot {what}: {error}"))
 }
 
-/// Raises the soft limit of open files to the hard one, which is what the administrator meant.
+/// Raises the soft limit of open files to the hard one, which is what the administrator meant. Says
+/// what it is then.
 fn raise_nofile() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -181,6 +296,6 @@ fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unnamed");
-        log::error!("thread {name} panicked: {panic}");
+        log::error!(id: log::id::THREAD_PANICKED, "thread {name} panicked: {panic}");
     }));
 }

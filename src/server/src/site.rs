@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use ringsocket_proto::deflate::{Agreed, Terms};
-use ringsocket_proto::upgrade::{self, Decision, Endpoint};
-use ringsocket_proto::{Request, Response};
+use ringsocket_proto::upgrade::{self, Authority, Decision, Endpoint};
+use ringsocket_proto::{Request, Response, misdirected};
 
 use crate::proxies::Proxies;
+use crate::tls::{self, Identity};
 use crate::www::{Page, Pages};
 
 /// The endpoint that an index of [`Site::endpoints`] stands for.
@@ -28,11 +29,11 @@ pub struct Route {
 /// A listening socket, as far as requests are concerned.
 #[derive(Debug, Clone)]
 pub struct Entrance {
-    /// The port that a `Host` header without one means: 80, or 443 behind TLS.
-    pub default_port: u16,
+    /// Whether connections here are encrypted (TLS).
+    pub is_tls: bool,
     /// Pages of this port.
     pub pages: Option<Arc<Pages>>,
-    /// Whether each connection begins with a header of the PROXY protocol.
+    /// Whether each connection begins with a header of the PROXY protocol, before any TLS.
     pub proxy_protocol: bool,
 }
 
@@ -45,6 +46,8 @@ pub struct Site {
     pub routes: Vec<Route>,
     /// The listening sockets.
     pub entrances: Vec<Entrance>,
+    /// What TLS handshakes are about.
+    pub tls: Arc<tls::Terms>,
     /// Who may say where a client comes from.
     pub proxies: Proxies,
     /// The path at which plain requests are told the [`Health`], on every host and port.
@@ -130,7 +133,15 @@ pub enum Answer {
 }
 
 impl Site {
-    /// Answers a request that came in through the entrance with this index, as things are.
+    /// The path of an app's endpoint with this `endpoint_id`; empty if there is none (any more).
+    pub fn path_of(&self, app: u16, endpoint_id: u16) -> &str {
+        let is_it = |route: &Route| route.app == app && route.endpoint_id == endpoint_id;
+        let at = self.routes.iter().position(is_it);
+        at.and_then(|at| self.endpoints.get(at)).map_or("", |endpoint| &endpoint.path)
+    }
+
+    /// Answers a request that came in through the entrance with this index, as things are, by a
+    /// connection of this identity, if it is encrypted.
     ///
     /// The health path goes before endpoints and pages, but only for plain requests: one that asks
     /// for an upgrade looks for an endpoint, there as everywhere.
@@ -138,12 +149,16 @@ impl Site {
         &self,
         request: &Request<'_>,
         entrance: u16,
+        identity: Option<&Identity>,
         things: &Things<F>,
     ) -> Answer {
-        let entrance = self.entrances.get(usize::from(entrance));
-        let default_port = entrance.map_or(80, |entrance| entrance.default_port);
         let head_only = request.method() == "HEAD";
-        match upgrade::decide(request, &self.endpoints, default_port, things.terms.as_ref()) {
+        if let Some(response) = identity.and_then(|identity| refuse_connection(request, identity)) {
+            return Answer::Refuse(response, head_only);
+        }
+        let entrance = self.entrances.get(usize::from(entrance));
+        let is_tls = entrance.is_some_and(|entrance| entrance.is_tls);
+        match upgrade::decide(request, &self.endpoints, is_tls, things.terms.as_ref()) {
             Decision::Accept { endpoint, subprotocol, deflate } => {
                 let Route { app, endpoint_id, decides, .. } = self.routes[endpoint];
                 let is_served = !things.is_stopping && !(things.has_failed)(app);
@@ -163,8 +178,10 @@ impl Site {
             Decision::Page { otherwise } => {
                 let path = request.path();
                 let of_port = entrance.and_then(|entrance| entrance.pages.as_ref()?.get(path));
-                let mut of_endpoints =
-                    self.endpoints.iter().zip(&self.routes).filter_map(|(endpoint, route)| {
+                let of_endpoints = self.endpoints.iter().zip(&self.routes);
+                let mut of_endpoints = of_endpoints
+                    .filter(|(endpoint, _)| endpoint.answers_to(request, is_tls))
+                    .filter_map(|(endpoint, route)| {
                         route.pages.as_ref()?.get_below(&endpoint.path, path)
                     });
                 match of_port.or_else(|| of_endpoints.next()) {
@@ -173,6 +190,24 @@ impl Site {
                 }
             }
         }
+    }
+
+    /// A line for each endpoint whose scheme fits no entrance.
+    pub fn unreachable(&self) -> impl Iterator<Item = String> + '_ {
+        self.endpoints.iter().filter_map(|endpoint| {
+            let (is_tls, Authority { host, port }) =
+                endpoint.is_tls.zip(endpoint.authority.as_ref())?;
+            if self.entrances.iter().any(|entrance| entrance.is_tls == is_tls) {
+                return None;
+            }
+            let [scheme, what] = if is_tls { ["wss", "encrypted"] } else { ["ws", "unencrypted"] };
+            let path = &endpoint.path;
+            Some(format!(
+                "nobody can get to {scheme}://{host}:{port}{path}: there is no {what} socket (one \
+                 named wss by FileDescriptorName= is encrypted, or of a port that `ports` lists \
+                 without `is_unencrypted`)"
+            ))
+        })
     }
 
     fn health<F: Fn(u16) -> bool>(&self, things: &Things<F>) -> Health {
@@ -185,3 +220,18 @@ impl Site {
         }
     }
 }
+
+/// Why a connection cannot lead to an app.
+const TOO_MANY_NAMES: &str =
+    "The client certificate has more, or longer, names than an app can be told.";
+
+/// The response to a request that its TLS connection does not fit, or that no app can be told of.
+fn refuse_connection(request: &Request<'_>, identity: &Identity) -> Option<Response> {
+    let server_name = identity.server_name.as_deref();
+    let misdirected = server_name.and_then(|name| misdirected::refuse(request, name));
+    let is_told = identity.told_size() <= Identity::MAX_TOLD_SIZE;
+    misdirected.or_else(|| (!is_told).then(|| Response::bad_request(TOO_MANY_NAMES)))
+}
+
+#[cfg(test)]
+mod tests;

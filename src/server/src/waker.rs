@@ -5,7 +5,7 @@
 //! where an eventfd reaches it. Whoever has published something calls [`Waker::wake`], which costs
 //! a fence and a load unless the thread really sleeps.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringsocket_ring::Sleeper;
@@ -34,6 +34,8 @@ pub struct Waker {
     turns: AtomicU64,
     /// Who has something for the thread: a bit for each app, for a worker (`worker::app_set`).
     mail: AtomicU64,
+    /// Whether the thread is to give memory back.
+    is_to_shed: AtomicBool,
 }
 
 impl Waker {
@@ -53,7 +55,13 @@ impl Waker {
     }
 
     fn new(kick: Kick) -> Self {
-        Self { sleeper: Sleeper::new(), kick, turns: AtomicU64::new(0), mail: AtomicU64::new(0) }
+        Self {
+            sleeper: Sleeper::new(),
+            kick,
+            turns: AtomicU64::new(0),
+            mail: AtomicU64::new(0),
+            is_to_shed: AtomicBool::new(false),
+        }
     }
 
     /// Wakes the thread if it sleeps. To be called after publishing what it is to see.
@@ -85,6 +93,24 @@ impl Waker {
     #[inline]
     pub fn take_mail(&self) -> u64 {
         if self.has_mail() { self.mail.swap(0, Ordering::Acquire) } else { 0 }
+    }
+
+    /// Has the thread give back, in its next turn, what memory only a burst needed.
+    pub fn ask_to_shed(&self) {
+        self.is_to_shed.store(true, Ordering::Relaxed); // nothing else is published by it
+        self.wake();
+    }
+
+    /// Whether it is asked to, after the announcement of a sleep.
+    #[inline]
+    pub fn is_to_shed(&self) -> bool {
+        self.is_to_shed.load(Ordering::Relaxed)
+    }
+
+    /// The same, for a thread that does so now.
+    #[inline]
+    pub fn take_shedding(&self) -> bool {
+        self.is_to_shed() && self.is_to_shed.swap(false, Ordering::Relaxed)
     }
 
     /// The handshake, for the thread itself.

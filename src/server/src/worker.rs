@@ -3,11 +3,12 @@
 //! A turn of [`Worker::turn`] takes what the network has, hands it to the apps, takes what the apps
 //! have, and writes to each connection once. Files of this room: `net` (the outside world as a
 //! trait), `peer` and `slots` (connections), `accept`, `origin` (where they come from) and `addresses`
-//! (limits per address), `read`, `request`, `upgrades` (that apps decide about), `to_app` and `settle`
-//! (inwards), `deliver`, `errands`, `topics`, `press`, `gather`, `flush` and `backlog` (outwards), `direct` (there
-//! and back without a ring), `farewell` (ends of connections and of the worker), `changes` and `retire`
-//! (apps that come and go), `timers`, `silence`, `allowance` and `held` (limits of time, pace and
-//! memory), `loans` (what is sent on without a copy), `trim` (memory after a burst), `counters`.
+//! (limits per address), `secure` (TLS), `read`, `request`, `upgrades` (that apps decide about), `to_app`
+//! and `settle` (inwards), `deliver`, `errands`, `topics`, `press`, `gather`, `flush` and `backlog`
+//! (outwards), `direct` (there and back without a ring), `farewell` (ends of connections and of the
+//! worker), `changes` and `retire` (apps that come and go), `policy` (limits and times, and their
+//! changes), `timers`, `silence`, `allowance` and `held` (limits of time, pace and memory), `loans` (what
+//! is sent on without a copy), `trim` (memory after a burst), `counters`.
 //!
 //! It never imports `host`: the two meet in the rings and in [`crate::message`].
 
@@ -28,11 +29,15 @@ mod held;
 pub mod loans;
 pub mod net;
 mod origin;
+pub mod parked;
+mod parking;
 pub mod peer;
+pub mod policy;
 pub mod press;
 mod read;
 mod request;
 pub mod retire;
+pub mod secure;
 mod settle;
 mod silence;
 pub mod slots;
@@ -50,12 +55,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ringsocket_proto::deflate::{Inflater, Terms};
-use ringsocket_proto::{Limits, Millis};
+use ringsocket_proto::Millis;
+use ringsocket_proto::deflate::Inflater;
 use ringsocket_ring::Consumer;
 
 use self::addresses::Addresses;
-use self::allowance::Rates;
 use self::app_set::AppSet;
 use self::changes::Changes;
 pub use self::counters::Counters;
@@ -63,15 +67,20 @@ use self::counters::{count, uncount};
 use self::gather::Gather;
 use self::loans::Lent;
 use self::net::{Net, Ready, Token};
+use self::parked::Left;
 use self::peer::Peer;
-use self::press::{Compression, Press};
+use self::policy::Leniency;
+pub use self::policy::Policy;
+use self::press::Press;
 use self::retire::Retiree;
+use self::secure::Throng;
 use self::slots::Slots;
 use self::timers::Timers;
 use self::to_app::{ToApp, ToApps};
 use self::topics::Topics;
 use crate::message::{ClientId, PeerAddress};
 use crate::site::Site;
+use crate::sys::board::Board;
 use crate::waker::Waker;
 
 /// Most reminders of deadlines that are looked at in one turn.
@@ -80,58 +89,16 @@ const DEADLINES_PER_TURN: usize = 16 * 1024;
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
-    /// Limits and times.
-    pub policy: Policy,
-    /// Set once, when the server is to stop.
+    /// Set once, when the process is to end.
     pub stopping: AtomicBool,
+    /// Set before that, if connections are to outlive it.
+    pub parking: AtomicBool,
     /// Counters of each worker.
     pub counters: Vec<Counters>,
     /// What each address has of the server.
     pub addresses: Addresses,
-}
-
-impl Shared {
-    /// What may be agreed on about compression with the next client.
-    fn terms(&self) -> Option<Terms> {
-        let Compression { terms, takeover_c, .. } = self.policy.compression?;
-        let takeovers = |counters: &Counters| counters.takeovers.load(Ordering::Relaxed);
-        let in_all: usize = self.counters.iter().map(takeovers).sum();
-        let may_take_over = in_all < takeover_c;
-        Some(Terms {
-            client_takeover: terms.client_takeover && may_take_over,
-            server_takeover: terms.server_takeover && may_take_over,
-            ..terms
-        })
-    }
-}
-
-/// Limits and times of connections.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Those that the protocol keeps.
-    pub protocol: Limits,
-    /// What one connection may send per second.
-    pub rates: Rates,
-    /// Bytes that may wait for one peer to take them before it is closed with 1013. A single
-    /// message that is larger may wait alone.
-    pub max_backpressure: usize,
-    /// Bytes that heads and messages which have come in part may hold, of all connections of a
-    /// worker, before the one that holds most is closed with 1013.
-    pub partial_budget: usize,
-    /// How long a peer may take nothing of what waits for it.
-    pub write_stall: Duration,
-    /// How long a peer may stay after an HTTP response that ends the connection.
-    pub shutdown_wait_http: Duration,
-    /// How long a peer may take to answer a Close frame, or to go after the closing handshake.
-    pub shutdown_wait_ws: Duration,
-    /// How long stopping may take.
-    pub stop: Duration,
-    /// Connections in all.
-    pub max_connections: usize,
-    /// Size in bytes of a worker's receive buffer.
-    pub receive_buffer: usize,
-    /// How messages are compressed; `None`: not at all.
-    pub compression: Option<Compression>,
+    /// Where workers show how many connections they have, if anybody may come to look.
+    pub board: Option<Board>,
 }
 
 /// Where a worker is in its life.
@@ -150,6 +117,16 @@ enum Life {
     Ending {
         until: Millis,
     },
+    /// No new connections; handshakes may come to their end, and clients are served.
+    Waning {
+        until: Millis,
+    },
+    /// Nobody is read any more; apps finish what they have got and save their state.
+    Parking {
+        until: Millis,
+    },
+    /// Everything has come to rest, and what there is of connections is to be handed over.
+    Parked,
     Over,
 }
 
@@ -160,6 +137,8 @@ pub enum Turn {
     GoOn,
     /// The worker has ended.
     Over,
+    /// It has come to rest, and what it has left is to be handed over.
+    Parked,
 }
 
 /// A worker.
@@ -171,6 +150,10 @@ pub struct Worker<N: Net> {
     shared: Arc<Shared>,
     /// What is served.
     site: Arc<Site>,
+    /// Limits and times in force.
+    policy: Arc<Policy>,
+    /// What still holds of those before.
+    leniency: Leniency,
     changes: Changes,
     waker: Arc<Waker>,
     peers: Slots<Peer<N::Socket>>,
@@ -203,6 +186,10 @@ pub struct Worker<N: Net> {
     in_hand: Option<u32>,
     receive_buffer: Box<[u8]>,
     send_buffer: Vec<u8>,
+    /// What is sealed for one peer, to be sent at once.
+    records: Vec<u8>,
+    /// The TLS handshakes under way.
+    throng: Throng,
     opening: Vec<u8>,
     /// Number of the last send to all except some; marks who is excepted.
     exception: u32,
@@ -214,24 +201,27 @@ pub struct Worker<N: Net> {
     /// When memory is given back, unless something happens before.
     trim_at: Option<Millis>,
     stop_began: Millis,
+    /// Connections that cannot be handed over, and when each is closed while the worker wanes.
+    leavers: VecDeque<(Millis, Token)>,
     /// When a stop no longer waits for those who have not asked for anything.
     dismissal: Option<Millis>,
     life: Life,
 }
 
 impl<N: Net> Worker<N> {
-    /// Sets up the worker with this index. Nothing is accepted before the first turn.
+    /// Sets up the worker with this index, whose ways to apps and back are in the order of their
+    /// numbers. Nothing is accepted before the first turn.
     pub fn new(
         index: u8,
         net: N,
         shared: Arc<Shared>,
         site: Arc<Site>,
+        policy: Arc<Policy>,
         waker: Arc<Waker>,
-        to_apps: Vec<ToApp>,
-        from_apps: Vec<Consumer>,
+        ways: Vec<(ToApp, Consumer)>,
     ) -> Self {
-        let app_c = to_apps.len();
-        let policy = &shared.policy;
+        let app_c = ways.len();
+        let (to_apps, from_apps): (Vec<_>, Vec<_>) = ways.into_iter().unzip();
         let mut worker = Self {
             index,
             now: net.now(),
@@ -254,11 +244,14 @@ impl<N: Net> Worker<N> {
             gather: Gather::default(),
             inflater: Inflater::default(),
             press: policy.compression.map(Press::new),
+            leniency: Leniency::default(),
             timers: Timers::default(),
             ready: Vec::new(),
             queue: VecDeque::new(),
             in_hand: None,
             send_buffer: Vec::new(),
+            records: Vec::new(),
+            throng: Throng::default(),
             opening: Vec::new(),
             exception: 0,
             held: 0,
@@ -266,23 +259,26 @@ impl<N: Net> Worker<N> {
             accept_again: None,
             trim_at: None,
             stop_began: Millis(0),
+            leavers: VecDeque::new(),
             dismissal: None,
             life: Life::Serving,
             shared,
+            policy,
         };
         worker.net.listen(true);
         worker
     }
 
-    /// Takes turns until the worker has ended.
+    /// Takes turns until the worker has ended. What it leaves for the next process, if it is told to.
     ///
     /// # Errors
     /// Those of [`Net::wait`].
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<Option<Left<N::Socket>>> {
         let result = loop {
             match self.turn() {
                 Ok(Turn::GoOn) => {}
-                Ok(Turn::Over) => break Ok(()),
+                Ok(Turn::Over) => break Ok(None),
+                Ok(Turn::Parked) => break Ok(Some(self.leave())),
                 Err(error) => break Err(error),
             }
         };
@@ -300,14 +296,19 @@ impl<N: Net> Worker<N> {
         self.now = self.net.now();
         self.inflater.made = 0;
         self.pressed = 0;
+        self.throng.begin_turn();
 
         if self.has_changes() {
             self.take_changes();
         }
         self.trim_when_idle();
-        self.resume_congested();
-        self.take_events();
-        self.meet_deadlines();
+        if self.is_parking() {
+            self.take_events(); // of those who take what waits for them
+        } else {
+            self.resume_congested();
+            self.take_events();
+            self.meet_deadlines();
+        }
         self.read_queued();
         self.publish_all();
 
@@ -318,7 +319,11 @@ impl<N: Net> Worker<N> {
         self.retire_by_steps();
         self.stop_by_steps();
         self.publish_all();
-        Ok(if self.life == Life::Over { Turn::Over } else { Turn::GoOn })
+        Ok(match self.life {
+            Life::Over => Turn::Over,
+            Life::Parked => Turn::Parked,
+            _ => Turn::GoOn,
+        })
     }
 
     /// Has every app learn what there is for it.
@@ -370,26 +375,33 @@ impl<N: Net> Worker<N> {
     /// Whether another thread has something for this one.
     fn has_news(&mut self) -> bool {
         let stop = self.life == Life::Serving && self.shared.stopping.load(Ordering::Relaxed);
-        let records = self.waker.has_mail();
+        let records = self.waker.has_mail() || self.waker.is_to_shed();
         // Each of them must be asked, since asking is what has us woken.
-        let mut room = false;
+        let (mut room, is_parking) = (false, self.is_parking());
         for app in self.to_apps.touched() {
             let to_app = &mut self.to_apps[app];
-            room |= to_app.has_room() || to_app.is_left();
+            // Who waits for an app that has failed is not gone on with while all comes to rest.
+            let is_moot = is_parking && to_app.has_failed();
+            room |= !is_moot && to_app.has_room() || to_app.is_left();
         }
         stop || records || room || self.has_changes()
     }
 
     fn time_to_next_deadline(&self) -> Option<Duration> {
         let stop = match self.life {
-            Life::Draining { until } | Life::Closing { until } | Life::Ending { until } => {
-                Some(until)
-            }
-            Life::Serving | Life::Over => None,
+            Life::Draining { until }
+            | Life::Closing { until }
+            | Life::Ending { until }
+            | Life::Waning { until }
+            | Life::Parking { until } => Some(until),
+            Life::Serving | Life::Parked | Life::Over => None,
         };
         let mut next = Millis::NEVER;
         for at in &[self.timers.next(), self.accept_again, self.dismissal, self.trim_at, stop] {
             next = next.min(at.unwrap_or(Millis::NEVER));
+        }
+        if self.life != Life::Serving {
+            next = next.min(self.leavers.front().map_or(Millis::NEVER, |&(at, _)| at));
         }
         if !self.retirees.is_empty() {
             next = next.min(self.next_retirement().unwrap_or(Millis::NEVER));
@@ -405,9 +417,11 @@ impl<N: Net> Worker<N> {
                 Ready::Listener(listener) => self.accept(listener),
                 Ready::Socket { token, readable, writable, hangup } => {
                     let Some(peer) = self.peers.named(token) else { continue };
-                    peer.flags.hangup |= hangup;
+                    if hangup {
+                        peer.flags.set_hangup(true);
+                    }
                     if readable {
-                        peer.flags.readable = true;
+                        peer.flags.set_readable(true);
                         self.queue_for_reading(token);
                     }
                     if writable {
@@ -421,7 +435,7 @@ impl<N: Net> Worker<N> {
 
     fn note_writable(&mut self, slot: u32) {
         if let Some(peer) = self.peers.get_mut(slot) {
-            peer.flags.writable = true;
+            peer.flags.set_writable(true);
             if peer.has_backlog() {
                 self.gather.touch(slot, &mut peer.chain);
             }
@@ -432,7 +446,7 @@ impl<N: Net> Worker<N> {
     fn remind(&mut self, slot: u32) {
         let token = self.peers.token(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        if let Some(at) = peer.next_deadline(&self.shared.policy.protocol) {
+        if let Some(at) = peer.next_deadline(&self.policy.protocol) {
             if timers::rounded(at) < peer.reminder {
                 peer.reminder = self.timers.add(at, token);
             }
@@ -452,7 +466,7 @@ impl<N: Net> Worker<N> {
             if peer.reminder <= self.now {
                 peer.reminder = Millis::NEVER;
             }
-            let deadline = peer.next_deadline(&self.shared.policy.protocol);
+            let deadline = peer.next_deadline(&self.policy.protocol);
             if deadline.is_some_and(|at| at <= self.now) {
                 self.expire(token.slot);
             }

@@ -9,7 +9,7 @@ use ringsocket_tests::client::close_payload;
 use ringsocket_tests::frame::{Frame, opcode};
 use ringsocket_tests::sys::Epoll;
 
-use super::{Count, Load, PATIENCE, answers_are_missing};
+use super::{Clock, Count, Load, PATIENCE};
 use crate::latency::Latency;
 use crate::url::{Sources, Url};
 
@@ -144,8 +144,7 @@ impl Load for Connect {
     /// Runs for a while, and counts connections that have come and gone.
     fn run(&mut self, time: Duration) -> io::Result<Count> {
         self.latency.clear();
-        let start = Instant::now();
-        let mut last = start;
+        let mut clock = Clock::start(time);
         let mut done = 0;
         let mut ready = Vec::new();
         loop {
@@ -156,14 +155,8 @@ impl Load for Connect {
                     done += 1;
                 }
             }
-            let now = Instant::now();
-            if !ready.is_empty() {
-                last = now;
-            } else if now - last > PATIENCE {
-                return Err(answers_are_missing());
-            }
-            if now - start >= time {
-                return Ok(Count { done, took: now - start });
+            if let Some(took) = clock.tick(!ready.is_empty())? {
+                return Ok(Count { done, took });
             }
         }
     }

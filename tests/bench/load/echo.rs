@@ -2,18 +2,20 @@
 //! message.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use ringsocket_tests::sys::Epoll;
 
-use super::{BUFFER, Count, Exchange, Load, PATIENCE, answers_are_missing, receive};
+use super::{Clock, Count, Exchange, Load};
 use crate::latency::Latency;
+use crate::pipe::{Buffers, Pipe};
 
 #[derive(Debug)]
 struct Link {
     stream: TcpStream,
+    pipe: Pipe,
     /// Bytes still to be sent; the frames are all alike, so the number is all there is to keep.
     owed: usize,
     /// Where in the prepared frames the next byte to send lies.
@@ -33,7 +35,7 @@ pub(crate) struct Echo {
     links: Vec<Link>,
     /// As many frames as may be in flight.
     frames: Vec<u8>,
-    buffer: Vec<u8>,
+    buffers: Buffers,
     latency: Latency,
 }
 
@@ -44,16 +46,27 @@ impl Echo {
         in_flight: usize,
         exchange: Exchange,
     ) -> io::Result<Self> {
+        let streams = streams.into_iter().map(|stream| (stream, Pipe::default()));
+        Self::over(streams.collect(), in_flight, exchange)
+    }
+
+    /// The same with whatever lies over TCP.
+    pub(crate) fn over(
+        streams: Vec<(TcpStream, Pipe)>,
+        in_flight: usize,
+        exchange: Exchange,
+    ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         let owed = in_flight * exchange.frame.len();
         let now = Instant::now();
         let mut links = Vec::with_capacity(streams.len());
-        for (token, stream) in streams.into_iter().enumerate() {
+        for (token, (stream, pipe)) in streams.into_iter().enumerate() {
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             epoll.add(&stream, token, false)?;
             links.push(Link {
                 stream,
+                pipe,
                 owed,
                 at: 0,
                 partial: 0,
@@ -66,15 +79,16 @@ impl Echo {
             links,
             frames: exchange.frame.repeat(in_flight),
             exchange,
-            buffer: vec![0; BUFFER],
+            buffers: Buffers::new(),
             latency: Latency::new(),
         })
     }
 
     fn receive(&mut self, token: usize) -> io::Result<u64> {
         let link = &mut self.links[token];
-        let Some(len) = receive(&link.stream, &mut self.buffer)? else { return Ok(0) };
-        let whole = self.exchange.take(&mut link.partial, &self.buffer[..len])?;
+        let received = link.pipe.receive(&link.stream, &mut self.buffers)?;
+        let Some(bytes) = received else { return Ok(0) };
+        let whole = self.exchange.take(&mut link.partial, bytes)?;
         if whole == 0 {
             return Ok(0);
         }
@@ -99,9 +113,10 @@ impl Echo {
 
     fn send(&mut self, token: usize) -> io::Result<()> {
         let link = &mut self.links[token];
+        link.pipe.flush(&link.stream)?;
         while link.owed > 0 {
             let end = self.frames.len().min(link.at + link.owed);
-            match link.stream.write(&self.frames[link.at..end]) {
+            match link.pipe.send(&link.stream, &self.frames[link.at..end]) {
                 Ok(len) => {
                     link.owed -= len;
                     link.at = (link.at + len) % self.frames.len();
@@ -110,7 +125,7 @@ impl Echo {
                 Err(error) => return Err(error),
             }
         }
-        let wants = link.owed > 0;
+        let wants = link.owed > 0 || link.pipe.is_pending();
         if wants != link.is_watched_for_writing {
             link.is_watched_for_writing = wants;
             self.epoll.change(&link.stream, token, wants)?;
@@ -124,8 +139,7 @@ impl Load for Echo {
     /// between runs.
     fn run(&mut self, time: Duration) -> io::Result<Count> {
         self.latency.clear();
-        let start = Instant::now();
-        let mut last = start;
+        let mut clock = Clock::start(time);
         let mut done = 0;
         let mut ready = Vec::new();
         for token in 0..self.links.len() {
@@ -139,14 +153,8 @@ impl Load for Echo {
                 }
                 self.send(event.token)?;
             }
-            let now = Instant::now();
-            if !ready.is_empty() {
-                last = now;
-            } else if now - last > PATIENCE {
-                return Err(answers_are_missing());
-            }
-            if now - start >= time {
-                return Ok(Count { done, took: now - start });
+            if let Some(took) = clock.tick(!ready.is_empty())? {
+                return Ok(Count { done, took });
             }
         }
     }

@@ -1,13 +1,12 @@
 //! Connections that have exchanged messages and fall silent.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
-use ringsocket_tests::client::Client;
+use ringsocket_tests::client::{Client, Link};
 use ringsocket_tests::deflate::Deflate;
 use ringsocket_tests::frame::{Frame, opcode};
 
-use crate::url::Url;
+use crate::dial::Dial;
 
 /// What each connection does before it falls silent.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +21,12 @@ pub(crate) struct Past {
 
 /// Opens one and exchanges the messages, of which only the bytes are looked at: a zlib stream for
 /// each connection would be too much for this side.
-pub(crate) fn open(url: &Url, past: Past) -> io::Result<TcpStream> {
-    let mut request = url.request();
+pub(crate) fn open(dial: &Dial, past: Past) -> io::Result<Link> {
+    let mut request = dial.url.request();
     if past.compressed {
         request = request.header("Sec-WebSocket-Extensions", "permessage-deflate");
     }
-    let mut client = Client::tcp(url.address)?;
+    let mut client = Client::of(dial.link()?);
     client.send_raw(&request.to_bytes())?;
     let response = client.response(true)?;
     let agreed = response.value("Sec-WebSocket-Extensions");
@@ -42,7 +41,7 @@ pub(crate) fn open(url: &Url, past: Past) -> io::Result<TcpStream> {
             Frame { rsv: 4, ..Frame::new(opcode::TEXT, &payload) }.to_bytes()
         }
     };
-    let (mut stream, _) = client.into_stream();
+    let (mut stream, _) = client.into_link();
     for _ in 0..past.messages {
         stream.write_all(&frame)?;
         read_frame(&mut stream)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bytes;
 use crate::figures::{Cell, Memory, Table, geometric_mean};
-use crate::suite::{AMONG_MANY, ANY_THREAD, AT_START, BESIDE, OWN_THREAD, PLAIN};
+use crate::suite::{AMONG_MANY, ANY_THREAD, AT_START, BESIDE, IDLE, IDLE_AFTER, OWN_THREAD, PLAIN};
 
 /// One goal.
 #[derive(Debug, Serialize)]
@@ -56,6 +56,7 @@ pub(super) fn judge(tables: &[Table], resident: &[Memory]) -> Vec<Goal> {
     let all = |_: &Cell| true;
     let many = |cell: &Cell| cell.shape.connections >= 64;
     let single = |cell: &Cell| cell.shape.connections == 1 && cell.shape.in_flight == 1;
+    let large = |cell: &Cell| cell.shape.size == 16_384;
     let pipelined = |cell: &Cell| cell.shape.in_flight > 1;
     let cpu = |id, server, these: &dyn Fn(&Cell) -> bool| {
         ratios(tables, id, these, |cell| cell.ratio(server, |sample| sample.cpu))
@@ -100,6 +101,10 @@ pub(super) fn judge(tables: &[Table], resident: &[Memory]) -> Vec<Goal> {
         memory("an idle connection", 200.0, PLAIN),
         memory("before any connection", 8e6, AT_START),
         ratio("compressed echo, to floor + library", 1.10, worst(cpu("deflate", ANY_THREAD, &all))),
+        ratio("echo of 16 KiB over TLS, worst cell", 0.70, worst(cpu("tls", ANY_THREAD, &large))),
+        ratio("TLS handshake", 1.10, worst(cpu("tls-handshake", ANY_THREAD, &all))),
+        memory("an idle TLS connection", 2000.0, IDLE),
+        memory("the same after 128 KiB", 2000.0, IDLE_AFTER),
         ratio("p99 beside a slow app, to that alone", 1.10, worst(p99("slow", BESIDE, &all))),
     ];
     goals.into_iter().flatten().collect()

@@ -18,7 +18,7 @@ const DEFAULT: [(usize, usize, usize); 6] =
     [(20, 1, 1), (20, 64, 1), (20, 64, 16), (1024, 512, 16), (16_384, 64, 16), (131_072, 64, 1)];
 
 pub(super) fn run(bench: &Bench, peers: &[String]) -> io::Result<Table> {
-    let cells = shapes(bench)
+    let cells = shapes(bench, &DEFAULT)
         .into_iter()
         .map(|shape| bench.cell(&name(shape), shape, &contestants(bench, shape, peers)))
         .collect::<io::Result<_>>()?;
@@ -31,11 +31,12 @@ pub(super) fn run(bench: &Bench, peers: &[String]) -> io::Result<Table> {
     })
 }
 
-fn shapes(bench: &Bench) -> Vec<Shape> {
+/// What is measured: of the default cells all, unless others are asked for.
+pub(super) fn shapes(bench: &Bench, default: &[(usize, usize, usize)]) -> Vec<Shape> {
     let plan = &bench.plan;
     if !plan.full && plan.sizes.is_empty() {
-        let shape = |(size, connections, in_flight)| Shape { size, connections, in_flight };
-        return DEFAULT.map(shape).to_vec();
+        let shape = |&(size, connections, in_flight)| Shape { size, connections, in_flight };
+        return default.iter().map(shape).collect();
     }
     let [sizes, connections, in_flight] =
         if plan.full { FULL } else { [&plan.sizes[..], &plan.connections, &plan.in_flight] };
@@ -50,7 +51,8 @@ fn shapes(bench: &Bench) -> Vec<Shape> {
     shapes
 }
 
-fn name(shape: Shape) -> String {
+/// What a cell is called.
+pub(super) fn name(shape: Shape) -> String {
     let size = match shape.size {
         kib if kib % 1024 == 0 && kib > 0 => format!("{} KiB", kib / 1024),
         bytes => format!("{bytes} B"),

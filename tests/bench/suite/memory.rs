@@ -4,10 +4,11 @@
 use std::io;
 use std::time::Duration;
 
-use ringsocket_tests::daemon::{Builder, Daemon};
+use ringsocket_tests::daemon::Builder;
 use ringsocket_tests::process;
 
 use super::{Bench, progress};
+use crate::dial::Dial;
 use crate::figures::Memory;
 use crate::load::idle::{self, Past};
 use crate::url::Url;
@@ -57,19 +58,14 @@ fn idle_connection(bench: &Bench, takeover: &str, compressed: bool) -> io::Resul
     let daemon = Builder::new().app("echo").config(&config).start();
     let past = Past { compressed, ..PAST };
     // So that what there is once, above all the pages of the rings, is there before.
-    drop(idle::open(&url(&daemon), Past { messages: 4096, ..past })?);
+    let dial = Dial::plain(Url::new(daemon.address(), "/echo"));
+    drop(idle::open(&dial, Past { messages: 4096, ..past })?);
     let before = process::resident(daemon.pid())?;
-    let held = (0..connections)
-        .map(|_| idle::open(&url(&daemon), past))
-        .collect::<io::Result<Vec<_>>>()?;
+    let held = (0..connections).map(|_| idle::open(&dial, past)).collect::<io::Result<Vec<_>>>()?;
     std::thread::sleep(REST);
     let grown = process::resident(daemon.pid())?.saturating_sub(before);
     let each = grown as f64 / held.len() as f64;
     drop(held);
     daemon.stop_well();
     Ok(each)
-}
-
-fn url(daemon: &Daemon) -> Url {
-    Url::new(daemon.address(), "/echo")
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use ringsocket_tests::certificates::Site;
 use ringsocket_tests::daemon::{Builder, Daemon};
 
 use super::Bench;
@@ -19,6 +20,9 @@ pub(crate) const ANY_THREAD: &str = "RingSocket";
 
 /// The name of the daemon whose app always runs on its own thread.
 pub(crate) const OWN_THREAD: &str = "RingSocket, own thread";
+
+/// The name of the daemon whose records rustls keeps.
+pub(crate) const RUSTLS_RECORDS: &str = "rustls records";
 
 /// Echo servers made with other crates (tests/bench/peers).
 pub(super) const PEERS: [&str; 4] =
@@ -83,6 +87,26 @@ impl Bench {
             Source::C(path) => Builder::new().c_app(path, &[], "echo"),
         };
         self.daemon(builder, variant.config)
+    }
+
+    /// The floor of TLS, for messages that come in with so many bytes.
+    pub(super) fn secure_floor(&self, site: &Site, incoming: usize) -> io::Result<Running> {
+        let (key, chain) = (site.key(), site.chain());
+        let (key, chain) = (key.display().to_string(), chain.display().to_string());
+        let incoming = incoming.to_string();
+        self.floor(&["tls", "--key", &key, "--chain", &chain, "--incoming", &incoming])
+    }
+
+    /// The daemon with an echo app at `/echo` on a TLS port.
+    pub(super) fn secure_echo(&self, site: &Site, config: &str) -> Running {
+        let certs = format!(
+            r#""certs": [ {{ "hostnames": ["localhost"], "privkey_path": "{}",
+                 "pubchain_path": "{}" }} ],"#,
+            site.key().display(),
+            site.chain().display(),
+        );
+        let builder = Builder::new().app("echo").secure_sockets(1);
+        self.daemon(builder, &format!("{certs} {config}"))
     }
 
     /// The daemon with one worker and the apps of `builder`, each at `/NAME`. `config` has more keys,

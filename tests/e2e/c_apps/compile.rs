@@ -14,7 +14,7 @@ fn apps_compile_without_a_warning() {
     let more = root().join("tests/apps/helpers-more.c").display().to_string();
     // Linked, too: what an app does not use, such as helpers where there is no RS_APP, it need not
     // have.
-    let sources: [(&str, &[&str]); 12] = [
+    let sources: [(&str, &[&str]); 14] = [
         ("tests/apps/typed.c", &[]),
         ("tests/apps/helpers.c", &["-DHELPERS_FLAGS=RS_APP_ANY_THREAD", &more]),
         ("tests/apps/misuse.c", &[]),
@@ -22,9 +22,11 @@ fn apps_compile_without_a_warning() {
         ("tests/apps/odd.c", &[]),
         ("tests/apps/misbehaves.c", &[]),
         ("tests/apps/gate.c", &[]),
+        ("tests/apps/keeper.c", &[]),
         ("tests/apps/leaves.c", &["-DVERSION=one"]),
         ("tests/apps/oracle.c", &[]),
         ("tests/apps/topics.c", &[]),
+        ("tests/apps/warden.c", &[]),
         ("apps/echo-c/echo.c", &[]),
         ("apps/ticker-c/ticker.c", &[]),
     ];

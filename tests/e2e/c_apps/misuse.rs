@@ -111,6 +111,12 @@ fn topics_have_names_and_callbacks() {
 }
 
 #[test]
+fn a_state_is_written_while_it_is_saved_and_clients_are_resumed_as_they_open() {
+    forbidden("READ", "rs_write_state", ", \"\", 0");
+    forbidden("TIMER", "rs_is_resumed", "");
+}
+
+#[test]
 fn a_result_that_means_nothing_is_a_fault() {
     for result in ["1", "3999", "4900", "-2"] {
         let why = format!("a callback returned {result}, which is neither");

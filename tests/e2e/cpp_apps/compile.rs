@@ -15,9 +15,11 @@ fn apps_compile_without_a_warning() {
         ("tests/apps/cpp-typed.cpp", "-DNONE"),
         ("tests/apps/cpp-throws.cpp", "-DTHROW_READ=1"),
         ("tests/apps/cpp-gate.cpp", "-DNONE"),
+        ("tests/apps/cpp-keeper.cpp", "-DNONE"),
         ("tests/apps/cpp-leaves.cpp", "-DVERSION=one"),
         ("tests/apps/cpp-oracle.cpp", "-DNONE"),
         ("tests/apps/cpp-topics.cpp", "-DNONE"),
+        ("tests/apps/cpp-warden.cpp", "-DNONE"),
     ];
     for compiler in CPP {
         for standard in CPP_STANDARDS {
@@ -68,6 +70,16 @@ fn mistakes_do_not_compile() {
             "void drain(Context &, std::chrono::microseconds) {}",
             "void drain(Context &) {}",
             "the app's drain does not",
+        ),
+        (
+            "std::vector<std::byte> save(Context &) { return {}; }",
+            "int save(Context &) { return 0; }",
+            "the app's save does not",
+        ),
+        (
+            "bool restore(Context &, Bytes, std::span<const Client>) { return true; }",
+            "void restore(Context &, Bytes, std::span<const Client>) {}",
+            "the app's restore does not",
         ),
         (
             "Handle<App> h; void timer(Context &) { (void) h.post([](App &, Context &) {}); }",

@@ -12,6 +12,8 @@ pub fn check(data: &[u8]) {
         cores: 4,
         nofile: Some(20_000),
         apps_dir: PathBuf::from("/nonexistent/ringsocket/apps"),
+        fixed: None,
+        heir_c: 0,
     };
     let report = match config::parse("fuzz.json", &text, &around) {
         Ok(loaded) => {

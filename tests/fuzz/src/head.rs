@@ -90,6 +90,7 @@ fn endpoints() -> [Endpoint; 4] {
     let endpoint = |path: &str, host: Option<&str>, port| Endpoint {
         path: path.to_owned(),
         authority: host.map(|host| Authority { host: host.to_owned(), port }),
+        is_tls: None,
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     };
@@ -111,7 +112,7 @@ fn endpoints() -> [Endpoint; 4] {
 fn answer(request: &Request<'_>, terms: Option<&Terms>, out: &mut Vec<u8>) -> (String, Answer) {
     hold_request(request);
     let endpoints = endpoints();
-    let decision = upgrade::decide(request, &endpoints, 80, terms);
+    let decision = upgrade::decide(request, &endpoints, false, terms);
     let words = format!("{} {request:?} {decision:?}", request.method());
     let is_head = request.method() == "HEAD";
     match decision {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod deflate;
 mod drive;
 pub mod frames;
+pub mod handover;
 pub mod head;
 mod inflate;
 mod model;
@@ -18,16 +19,19 @@ pub mod proxy;
 pub mod recipe;
 pub mod seeds;
 mod squeeze;
+pub mod tls_records;
 mod wire;
 
 /// A target: takes any bytes, and panics if what they lead to is wrong.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, each a folder of seeds and a file under `targets/`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("config", config::check),
     ("deflate", deflate::check),
     ("frames", frames::check),
+    ("handover", handover::check),
     ("head", head::check),
     ("proxy", proxy::check),
+    ("tls_records", tls_records::check),
 ];

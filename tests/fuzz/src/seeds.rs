@@ -5,8 +5,10 @@
 
 mod deflate;
 mod frames;
+mod handovers;
 mod heads;
 mod proxies;
+mod tls_records;
 
 /// A seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,5 +28,8 @@ pub fn all() -> Vec<Seed> {
     };
     let (heads, frames) = (of("head", heads::all()), of("frames", frames::all()));
     let (deflate, proxies) = (of("deflate", deflate::all()), of("proxy", proxies::all()));
-    heads.chain(frames).chain(deflate).chain(proxies).collect()
+    let records = of("tls_records", tls_records::all());
+    let handovers = of("handover", handovers::all());
+    let first = heads.chain(frames).chain(deflate).chain(proxies);
+    first.chain(records).chain(handovers).collect()
 }

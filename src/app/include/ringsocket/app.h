@@ -27,9 +27,10 @@
  *
  * Once in an app, at file scope. The callbacks take the rs_t * and return rs_cb_ret,
  * that of the timer rs_timer_ret; both may also be declared as int. An app that may
- * run on any thread, speaks subprotocols, decides about upgrades, or takes leave, adds
- * RS_FLAGS(RS_APP_...), RS_SUBPROTOCOLS("name", ...), RS_UPGRADE(cb) (see upgrade.h) or
- * RS_DRAIN(cb) (see drain.h) after the five.
+ * run on any thread, speaks subprotocols, decides about upgrades, takes leave, or keeps
+ * its state over restarts, adds RS_FLAGS(RS_APP_...), RS_SUBPROTOCOLS("name", ...),
+ * RS_UPGRADE(cb) (see upgrade.h), RS_DRAIN(cb) (see drain.h), or RS_SAVE(cb) and
+ * RS_RESTORE(cb) (see restart.h) after the five.
  *
  *     RS_INIT(cb[, size])          first of all; size of rs_get_app_data in bytes
  *     RS_OPEN(cb)                  a client has connected
@@ -72,6 +73,7 @@
 #include "decode.h"
 #include "drain.h"
 #include "handle.h"
+#include "restart.h"
 #include "upgrade.h"
 
 /* -------------------------------------------------------------------------- *
@@ -326,6 +328,18 @@
                RS_DO_##a_ RS_DO_##b_ RS_DO_##c_ RS_DO_##d_, \
                RS_PART_##a_ RS_PART_##b_ RS_PART_##c_ RS_PART_##d_, RS_TABLE_##a_, \
                RS_TABLE_##b_, RS_TABLE_##c_, RS_TABLE_##d_)
+
+#define RS_APP_10(init_, open_, read_, close_, timer_, a_, b_, c_, d_, e_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, \
+               RS_DO_##a_ RS_DO_##b_ RS_DO_##c_ RS_DO_##d_ RS_DO_##e_, \
+               RS_PART_##a_ RS_PART_##b_ RS_PART_##c_ RS_PART_##d_ RS_PART_##e_, RS_TABLE_##a_, \
+               RS_TABLE_##b_, RS_TABLE_##c_, RS_TABLE_##d_, RS_TABLE_##e_)
+#define RS_APP_11(init_, open_, read_, close_, timer_, a_, b_, c_, d_, e_, f_) \
+    RS_APP_OF_(init_, open_, read_, close_, timer_, \
+               RS_DO_##a_ RS_DO_##b_ RS_DO_##c_ RS_DO_##d_ RS_DO_##e_ RS_DO_##f_, \
+               RS_PART_##a_ RS_PART_##b_ RS_PART_##c_ RS_PART_##d_ RS_PART_##e_ RS_PART_##f_, \
+               RS_TABLE_##a_, RS_TABLE_##b_, RS_TABLE_##c_, RS_TABLE_##d_, RS_TABLE_##e_, \
+               RS_TABLE_##f_)
 
 #define RS_APP_OF_(init_, open_, read_, close_, timer_, do_, parts_, ...) \
     _Thread_local struct rs_session_ *rs_session_; \

@@ -12,6 +12,7 @@
 #include "context.hpp"
 #include "guard.hpp"
 #include "request.hpp"
+#include "restart.hpp"
 #include "upgrade.hpp"
 
 #include <chrono>
@@ -63,6 +64,8 @@ RINGSOCKET_NAMES_(close)
 RINGSOCKET_NAMES_(timer)
 RINGSOCKET_NAMES_(upgrade)
 RINGSOCKET_NAMES_(drain)
+RINGSOCKET_NAMES_(save)
+RINGSOCKET_NAMES_(restore)
 #undef RINGSOCKET_NAMES_
 
 /* -------------------------------------------------------------------------- *
@@ -90,7 +93,10 @@ template <class App> int open(rs_t *rs, void *state, rs_client_id client) noexce
         if constexpr (OpensRequests<App>) {
             struct rs_request raw{};
             rs->host->request(rs, &raw);
-            app.open(cx, Client(client), Request(raw));
+            struct rs_tls tls{};
+            tls.struct_size = sizeof(tls);
+            rs->host->tls(rs, &tls);
+            app.open(cx, Client(client), Request(raw, tls, rs->host->is_resumed(rs) == 1));
         } else {
             app.open(cx, Client(client));
         }
@@ -264,6 +270,12 @@ template <class App> consteval void check()
     static_assert(Drains<App> || !Names_drain<App>,
                   "the app's drain does not take (Context &, std::chrono::microseconds), or is "
                   "private");
+    static_assert(Saves<App> || !Names_save<App>,
+                  "the app's save does not take (Context &), does not return text, bytes or a "
+                  "std::optional of them, or is private");
+    static_assert(Restores<App> || !Names_restore<App>,
+                  "the app's restore does not take (Context &, Bytes, std::span<const Client>), "
+                  "does not return a bool, or is private");
 }
 
 template <class App> consteval struct rs_app table()
@@ -295,6 +307,12 @@ template <class App> consteval struct rs_app table()
     }
     if constexpr (Drains<App>) {
         table.drain = drain<App>;
+    }
+    if constexpr (Saves<App>) {
+        table.save = save<App>;
+    }
+    if constexpr (Restores<App>) {
+        table.restore = restore<App>;
     }
     table.flags = runs_anywhere<App>() ? RS_APP_ANY_THREAD : 0;
     return table;

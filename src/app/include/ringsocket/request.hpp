@@ -9,6 +9,7 @@
 #define RINGSOCKET_REQUEST_HPP
 
 #include "../ringsocket.h"
+#include "tls.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -20,11 +21,6 @@
 namespace ringsocket {
 
 namespace detail {
-
-inline std::string_view text_of(struct rs_bytes bytes) noexcept
-{
-    return {reinterpret_cast<const char *>(bytes.data), bytes.size};
-}
 
 /* Compares as header fields' names do (RFC 9110 section 5.1). */
 inline bool is_same_name(std::string_view a, std::string_view b) noexcept
@@ -70,7 +66,9 @@ struct Header {
 /* A request, while the callback runs that is given it. All that it lends out is gone then. */
 class Request {
 public:
-    explicit Request(const struct rs_request &raw) noexcept : raw_(raw) {}
+    explicit Request(const struct rs_request &raw, const struct rs_tls &tls = {},
+                     bool is_resumed = false) noexcept
+        : raw_(raw), tls_(tls), is_resumed_(is_resumed) {}
 
     /* Path of the target, not decoded, without the query. */
     [[nodiscard]] std::string_view path() const noexcept { return detail::text_of(raw_.path); }
@@ -82,6 +80,16 @@ public:
     {
         return detail::text_of(raw_.subprotocol);
     }
+
+    /* The connection that it came by; nothing if it came without TLS to this server. */
+    [[nodiscard]] std::optional<Tls> tls() const noexcept
+    {
+        return tls_.version.size != 0 ? std::optional(Tls(tls_)) : std::nullopt;
+    }
+
+    /* Whether the client has lived on over a restart, and is opened again as the app has not restored
+     * it. The connection is the one of before; query and header fields are empty. */
+    [[nodiscard]] bool is_resumed() const noexcept { return is_resumed_; }
 
     /* All header fields in their order. */
     [[nodiscard]] std::vector<Header> headers() const
@@ -139,6 +147,8 @@ public:
 
 private:
     struct rs_request raw_;
+    struct rs_tls tls_;
+    bool is_resumed_;
 };
 
 } // namespace ringsocket

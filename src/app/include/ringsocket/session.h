@@ -32,9 +32,12 @@ enum {
     RS_IN_UPGRADE_ = 32,
     RS_IN_POSTED_ = 64,
     RS_IN_DRAIN_ = 128,
+    RS_IN_SAVE_ = 256,
+    RS_IN_RESTORE_ = 512,
     RS_IN_CLIENT_ = RS_IN_OPEN_ | RS_IN_READ_ | RS_IN_CLOSE_,
     RS_IN_ALL_BUT_INIT_ =
-        RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_ | RS_IN_POSTED_ | RS_IN_DRAIN_,
+        RS_IN_CLIENT_ | RS_IN_TIMER_ | RS_IN_UPGRADE_ | RS_IN_POSTED_ | RS_IN_DRAIN_
+        | RS_IN_SAVE_ | RS_IN_RESTORE_,
     RS_IN_ALL_ = RS_IN_ALL_BUT_INIT_ | RS_IN_INIT_
 };
 
@@ -67,6 +70,8 @@ struct rs_parts_ {
     int (*timer)(struct rs_session_ *session);
     int (*upgrade)(struct rs_session_ *session);
     int (*drain)(struct rs_session_ *session);
+    int (*save)(struct rs_session_ *session);
+    int (*restore)(struct rs_session_ *session);
     size_t (*app_data_size)(void);
     void (*set_timer)(struct rs_timer_ *timer);
 };
@@ -90,6 +95,9 @@ struct rs_session_ {
     struct rs_block_ *blocks;
     const struct rs_posted_ *posted; /* what rs_post has brought */
     uint64_t drain_wait;             /* microseconds */
+    struct rs_bytes saved;           /* for a restore callback, as what follows */
+    const rs_client_id *resumed;
+    size_t resumed_c;
     jmp_buf *fault;                  /* where a fault goes */
 
     struct rs_conf conf;
@@ -208,6 +216,8 @@ static inline __attribute__((cold)) void rs_misused_(const char *helper,
                                  : session->callback == RS_IN_TIMER_ ? "RS_TIMER"
                                  : session->callback == RS_IN_UPGRADE_ ? "RS_UPGRADE"
                                  : session->callback == RS_IN_DRAIN_ ? "RS_DRAIN"
+                                 : session->callback == RS_IN_SAVE_ ? "RS_SAVE"
+                                 : session->callback == RS_IN_RESTORE_ ? "RS_RESTORE"
                                                                      : "rs_post";
     RS_FAULT_(session, "%s() must not be called from an %s callback", helper, callback);
 }

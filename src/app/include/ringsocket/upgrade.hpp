@@ -131,7 +131,8 @@ using Decision = std::variant<Later, Accept, Refusal>;
  * upgrade returns. */
 class Upgrade {
 public:
-    explicit Upgrade(const struct rs_upgrade &raw) noexcept : raw_(&raw), request_(raw.request) {}
+    explicit Upgrade(const struct rs_upgrade &raw) noexcept
+        : raw_(&raw), request_(raw.request, *raw.tls) {}
 
     /* GET. */
     [[nodiscard]] std::string_view method() const noexcept { return detail::text_of(raw_->method); }

@@ -30,7 +30,8 @@
 namespace ringsocket {
 
 /* Number of a client: never 0, and never given to another client while the server runs, so it
- * can be kept and used as a key. What is sent to a client that has left reaches nobody. */
+ * can be kept and used as a key, also over a restart that the client lives through. What is sent to
+ * a client that has left reaches nobody. */
 class Client {
 public:
     Client() = default;

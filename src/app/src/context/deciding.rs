@@ -2,8 +2,8 @@
 //! Not for: what they are (`upgrade`).
 #![expect(unsafe_code, reason = "calls the server's C functions and hands values through them")]
 
-use super::{Borrowed, Context, address_of, borrow, request_of};
-use crate::upgrade::{Accept, Refusal, Upgrade, raw};
+use super::Context;
+use crate::upgrade::{Accept, Refusal, raw};
 use crate::{ClientId, Error, abi};
 use std::any::Any;
 use std::ffi::c_void;
@@ -30,26 +30,6 @@ unsafe extern "C" fn free(data: *mut c_void) {
 
 fn leak(value: Value) -> *mut c_void {
     Box::into_raw(Box::new(value)).cast()
-}
-
-/// What the server shows of a request for an upgrade.
-///
-/// # Safety
-///
-/// `raw` is what the server handed to an `upgrade` callback that does not return within `'a`.
-pub(crate) unsafe fn upgrade_of<'a>(raw: *const abi::Upgrade) -> Upgrade<'a> {
-    // SAFETY: the server promises that all of it stays valid until the callback returns. A `Borrowed`
-    // is a transparent `abi::Bytes`.
-    unsafe {
-        let raw = &*raw;
-        Upgrade {
-            method: Borrowed::new(raw.method),
-            request: request_of(&raw.request),
-            address: address_of(&raw.client),
-            endpoint: raw.client.endpoint_id,
-            offered: borrow(raw.offered.cast::<Borrowed<'a>>(), raw.offered_c),
-        }
-    }
 }
 
 impl Context<'_> {

@@ -48,6 +48,11 @@ impl Posted {
         drop(waited.expect("nothing panics with it in hand"));
     }
 
+    /// What waits is still to be made, and nothing comes after it.
+    pub(super) fn refuse(&self) {
+        self.lock().is_over = true;
+    }
+
     /// The app is not called any more.
     pub(super) fn close(&self) {
         let mut calls = self.lock();

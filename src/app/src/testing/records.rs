@@ -92,6 +92,16 @@ pub struct Visit {
     pub(super) headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) address: Option<SocketAddr>,
     pub(super) endpoint: u16,
+    pub(super) tls: Option<Secured>,
+}
+
+/// The TLS connection of a visit.
+#[derive(Clone, Debug)]
+pub(super) struct Secured {
+    pub(super) version: String,
+    pub(super) server_name: String,
+    /// Subject and alternative names of a certificate.
+    pub(super) certificate: Option<(String, Vec<String>)>,
 }
 
 impl Visit {
@@ -105,6 +115,7 @@ impl Visit {
             headers: Vec::new(),
             address: Some(SocketAddr::from(([192, 0, 2, 1], 49152))),
             endpoint: 1,
+            tls: None,
         }
     }
 
@@ -135,6 +146,31 @@ impl Visit {
     #[must_use]
     pub fn address(mut self, address: Option<SocketAddr>) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Has the client come by TLS of this version (`TLSv1.3`, `TLSv1.2`), having asked for this host
+    /// (SNI); an empty name stands for none.
+    #[must_use]
+    pub fn tls(mut self, version: &str, server_name: &str) -> Self {
+        let (version, server_name) = (version.to_owned(), server_name.to_owned());
+        let certificate = self.tls.and_then(|tls| tls.certificate);
+        self.tls = Some(Secured { version, server_name, certificate });
+        self
+    }
+
+    /// Has the client show a certificate, verified, with this subject (`CN=Ann`) and these alternative
+    /// names (`email:ann@example.com`): by TLS 1.3, unless [`tls`](Self::tls) says otherwise.
+    #[must_use]
+    pub fn certificate(mut self, subject: &str, alternative_names: &[&str]) -> Self {
+        let names = alternative_names.iter().map(|&name| name.to_owned()).collect();
+        let mut tls = self.tls.unwrap_or_else(|| Secured {
+            version: "TLSv1.3".to_owned(),
+            server_name: String::new(),
+            certificate: None,
+        });
+        tls.certificate = Some((subject.to_owned(), names));
+        self.tls = Some(tls);
         self
     }
 

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "plays the server's part of the C interface")]
 
 use super::posted::{Posted, host_acquire, host_post, host_release};
+use super::restart;
 use super::topics::Topics;
 use super::upgrades::{self, Asked, Value};
 use super::{LogLine, Received, Visit};
@@ -31,6 +32,9 @@ pub(super) enum Callback {
     Init,
     /// With the client that is being opened, or asked about.
     Open(abi::ClientId),
+    /// With the client that is being opened again.
+    Reopen(abi::ClientId),
+    Save,
     Other,
     Quit,
 }
@@ -48,16 +52,26 @@ pub(super) struct World {
     pub(super) max_message_size: usize,
     pub(super) timer: Option<Duration>,
     pub(super) log: Vec<LogLine>,
+    /// What `save` has written; `None` after too much.
+    pub(super) written: Option<Vec<u8>>,
     /// What threads of the app have posted.
     pub(super) posted: Arc<Posted>,
     /// Header fields that a request points to, until the callback returns.
     pub(super) headers: Vec<Vec<abi::Header>>,
+    /// Names that a certificate points to, likewise.
+    pub(super) names: Vec<Vec<abi::Bytes>>,
     pub(super) topics: Topics,
 }
 
 impl World {
     fn is_mute(&self) -> bool {
         matches!(self.callback, Callback::Init | Callback::Quit)
+    }
+
+    /// The client that is being opened, or asked about.
+    fn newcomer(&self) -> Option<&Client> {
+        let (Callback::Open(id) | Callback::Reopen(id)) = self.callback else { return None };
+        self.clients.get(&id).or_else(|| self.asked.get(&id).map(|asked| &asked.client))
     }
 
     /// Has all open clients get a message for which `receives` holds.
@@ -131,6 +145,9 @@ pub(super) static HOST: abi::Host = abi::Host {
     acquire: host_acquire,
     post: host_post,
     release: host_release,
+    tls: host_tls,
+    write_state: restart::host_write_state,
+    is_resumed: restart::host_is_resumed,
 };
 
 /// The world behind the context of a call.
@@ -227,9 +244,7 @@ unsafe extern "C" fn host_client_info(
 unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) -> c_int {
     // SAFETY: the app hands over the context it was given.
     let world = unsafe { world(rs) };
-    let Callback::Open(id) = world.callback else { return abi::E_CALL };
-    let asked = world.asked.get(&id).map(|asked| &asked.client);
-    let Some(client) = world.clients.get(&id).or(asked) else { return abi::E_CALL };
+    let Some(client) = world.newcomer() else { return abi::E_CALL };
     let visit = &client.visit;
     let at = visit.target.iter().position(|&byte| byte == b'?');
     let (path, query) = match at {
@@ -255,6 +270,28 @@ unsafe extern "C" fn host_request(rs: *mut abi::Rs, request: *mut abi::Request) 
     world.headers.push(headers);
     // SAFETY: the app hands over a place of that type.
     unsafe { request.write(filled) };
+    abi::OK
+}
+
+unsafe extern "C" fn host_tls(rs: *mut abi::Rs, tls: *mut abi::Tls) -> c_int {
+    // SAFETY: the app hands over the context it was given.
+    let world = unsafe { world(rs) };
+    let Some(client) = world.newcomer() else { return abi::E_CALL };
+    let bytes = |text: &String| abi::Bytes::of(text.as_bytes());
+    let mut filled = abi::Tls::NONE;
+    if let Some(known) = &client.visit.tls {
+        filled.version = bytes(&known.version);
+        filled.server_name = bytes(&known.server_name);
+        if let Some((subject, names)) = &known.certificate {
+            let names: Vec<abi::Bytes> = names.iter().map(bytes).collect();
+            filled.has_certificate = 1;
+            filled.subject = bytes(subject);
+            (filled.alternative_names, filled.alternative_name_c) = (names.as_ptr(), names.len());
+            world.names.push(names);
+        }
+    }
+    // SAFETY: the app hands over a place of that type.
+    unsafe { tls.write(filled) };
     abi::OK
 }
 

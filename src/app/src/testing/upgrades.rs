@@ -174,7 +174,7 @@ unsafe fn ask(
 ) -> c_int {
     let rs = call.cast::<abi::Rs>();
     // SAFETY: a valid context, of whose table the results are copied out.
-    let (request, client, offers) = unsafe {
+    let (request, client, tls, offers) = unsafe {
         let host = (*rs).host;
         let nothing = abi::Bytes::EMPTY;
         let mut request = abi::Request {
@@ -189,7 +189,9 @@ unsafe fn ask(
         let mut client = abi::ClientInfo::default();
         ((*host).client_info)(rs, id, &mut client);
         let offers = world(rs).asked.get(&id).map(|asked| asked.offers.clone());
-        (request, client, offers.unwrap_or_default())
+        let mut tls = abi::Tls::NONE;
+        ((*host).tls)(rs, &mut tls);
+        (request, client, tls, offers.unwrap_or_default())
     };
     let offered: Vec<_> = offers.iter().map(|name| abi::Bytes::of(name.as_bytes())).collect();
     upgrade(&abi::Upgrade {
@@ -200,6 +202,7 @@ unsafe fn ask(
         client,
         offered: offered.as_ptr(),
         offered_c: offered.len(),
+        tls: &tls,
     })
 }
 

@@ -4,6 +4,8 @@
 //! one frame that lie in the input whole. Everything else takes steps, each of which reads one
 //! header, one control frame, or as much of a payload as there is.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Connection, Event, Limits, Phase, UnderWay};
 use crate::close::{self, Violation};
 use crate::control::ControlFrame;
@@ -11,10 +13,10 @@ use crate::deflate::Inflater;
 use crate::frame::{self, Header, MAX_CLIENT_HEADER, Opcode};
 use crate::input::Input;
 use crate::mask;
-use crate::message::{self, Assembly, DataFrame, Fed, Kind, Payload, Size};
+use crate::message::{self, Assembly, Bounds, DataFrame, Fed, Kind, Payload, Size};
 
 /// What of the frames has come in part.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, Serialize, Deserialize)]
 pub(super) struct Frames {
     /// The message that has begun.
     message: Option<Assembly>,
@@ -26,10 +28,22 @@ impl Frames {
     pub(super) fn held(&self) -> usize {
         self.message.as_ref().map_or(0, Assembly::held)
     }
+
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_frame_sound = match &self.frame {
+            Partial::None | Partial::Unwanted(_) => true,
+            Partial::Header { len, .. } => *len < MAX_CLIENT_HEADER,
+            Partial::Data(frame) => frame.remaining() > 0,
+            Partial::Control(frame) => frame.is_sound() && frame.remaining() > 0,
+            Partial::Yielded(frame) => frame.is_sound() && frame.remaining() == 0,
+        };
+        is_frame_sound && self.message.as_ref().is_none_or(Assembly::is_sound)
+    }
 }
 
 /// A frame that has come in part.
-#[derive(Default, Debug)]
+#[derive(Default, Debug, Serialize, Deserialize)]
 enum Partial {
     /// None has: the last one is complete.
     #[default]
@@ -53,8 +67,8 @@ enum Step<'b> {
     /// The input is used up.
     NeedMore,
     Message(Kind, Payload<'b>),
-    /// A message that is to be inflated.
-    Compressed(Kind, Payload<'b>),
+    /// A message that is to be inflated to at most so many bytes.
+    Compressed(Kind, Payload<'b>, usize),
     /// A control frame that lay in the input whole.
     Control(Opcode, &'b [u8]),
     /// A control frame that lies in [`Partial::Yielded`].
@@ -72,7 +86,7 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Option<Event<'a>> {
         if let Some(header) = frame::parse_whole_message(input.remaining()) {
-            if Size::default().add_data(&header, limits).is_ok() {
+            if Size::default().add_data(&header, &Bounds::of(limits)).is_ok() {
                 let frame = input.take(header.len + header.payload_len as usize);
                 let payload = &mut frame[header.len..];
                 let kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
@@ -90,12 +104,12 @@ impl Connection {
         &mut self,
         kind: Kind,
         compressed: &[u8],
-        limits: &Limits,
+        most: usize,
         inflater: &'a mut Inflater,
         out: &mut Vec<u8>,
     ) -> Event<'a> {
         let window = self.windows.as_deref_mut().and_then(|windows| windows.client.as_mut());
-        match message::inflate(kind, compressed, inflater, window, limits) {
+        match message::inflate(kind, compressed, inflater, window, most) {
             Ok(payload) => Event::Message { kind, payload },
             Err(violation) => self.fail(violation, out),
         }
@@ -116,8 +130,8 @@ impl Connection {
                 Ok(Step::Message(kind, payload)) => {
                     return Some(Event::Message { kind, payload });
                 }
-                Ok(Step::Compressed(kind, compressed)) => {
-                    return Some(self.inflate(kind, &compressed, limits, inflater, out));
+                Ok(Step::Compressed(kind, compressed, most)) => {
+                    return Some(self.inflate(kind, &compressed, most, inflater, out));
                 }
                 Ok(Step::Control(opcode, payload)) => {
                     self.forget_before_end(opcode);
@@ -209,7 +223,9 @@ impl Connection {
                 self.end_frame();
                 Ok(match fed {
                     Fed::Message(kind, buffer) => Step::Message(kind, Payload::Owned(buffer)),
-                    Fed::Compressed(kind, buffer) => Step::Compressed(kind, Payload::Owned(buffer)),
+                    Fed::Compressed(kind, buffer, most) => {
+                        Step::Compressed(kind, Payload::Owned(buffer), most)
+                    }
                     _ => Step::Next,
                 })
             }
@@ -233,7 +249,7 @@ impl Connection {
     ) -> Result<Step<'b>, Violation> {
         let Some(header) = self.read_header(input)? else { return Ok(Step::NeedMore) };
         if header.opcode.is_control() {
-            return self.begin_control(&header, input, limits);
+            return self.begin_control(&header, input);
         }
         if self.phase == Phase::Closing {
             // RFC 6455 section 1.4: data that come after our Close frame are discarded.
@@ -242,14 +258,17 @@ impl Connection {
         }
         let message = self.frames().and_then(|frames| frames.message.as_mut());
         let begins = message::begins(header.opcode, message.is_some())?;
-        let mut size = message.map_or(Size::default(), |message| message.size);
-        size.add_data(&header, limits)?;
+        let (mut size, bounds) = match message {
+            Some(message) => (message.size, message.bounds),
+            None => (Size::default(), Bounds::of(limits)),
+        };
+        size.add_data(&header, &bounds)?;
         let is_there = header.payload_len <= input.len() as u64;
         if let (Some(kind), true, true) = (begins, header.is_final, is_there) {
             let payload = input.take(header.payload_len as usize);
             if header.is_compressed {
                 mask::apply(header.key, payload);
-                return Ok(Step::Compressed(kind, Payload::Borrowed(payload)));
+                return Ok(Step::Compressed(kind, Payload::Borrowed(payload), bounds.message_size));
             }
             message::unmask(kind, header.key, payload)?;
             return Ok(Step::Message(kind, Payload::Borrowed(payload)));
@@ -257,7 +276,7 @@ impl Connection {
         self.keep(Partial::Data(DataFrame::new(&header)));
         if let Some(frames) = self.frames() {
             if let Some(kind) = begins {
-                frames.message = Some(Assembly::new(kind, header.is_compressed));
+                frames.message = Some(Assembly::new(kind, header.is_compressed, bounds));
             }
             if let Some(message) = &mut frames.message {
                 message.size = size;
@@ -270,13 +289,12 @@ impl Connection {
         &mut self,
         header: &Header,
         input: &mut Input<'b>,
-        limits: &Limits,
     ) -> Result<Step<'b>, Violation> {
         // RFC 6455 section 5.4: control frames may lie between fragments. There they count, so
         // that no message lasts for ever; but the end is always welcome.
         let message = self.frames().and_then(|frames| frames.message.as_mut());
         if let (Some(message), false) = (message, header.opcode == Opcode::Close) {
-            message.size.add_frame(header, limits)?;
+            message.size.add_frame(header, &message.bounds)?;
         }
         if header.payload_len > input.len() as u64 {
             self.keep(Partial::Control(ControlFrame::new(header)));

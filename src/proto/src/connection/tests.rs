@@ -1,10 +1,12 @@
 //! A connection as its caller drives it: whole conversations, section by section.
 
+mod changed;
 mod closing;
 mod compressed;
 mod cuts;
 mod decision;
 mod heads;
+mod parked;
 mod preamble;
 mod silence;
 mod sizes;

@@ -1,6 +1,8 @@
 //! What is offered and agreed on in the handshake (RFC 7692 sections 5 and 7.1).
 //! Not for: the grammar of the header (`extensions`).
 
+use serde::{Deserialize, Serialize};
+
 use super::{MAX_BITS, MIN_BITS};
 use crate::extensions::Extension;
 
@@ -24,7 +26,7 @@ pub struct Terms {
 }
 
 /// What holds for a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Agreement {
     /// Whether the client's compressor refers to earlier messages.
     pub client_takeover: bool,

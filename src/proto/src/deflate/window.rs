@@ -1,10 +1,15 @@
 //! The LZ77 sliding window of one direction of a connection (RFC 7692 section 7.1.1): the last
 //! bytes that went through its compressor, and nothing of the compressor itself.
 
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_BITS, MIN_BITS};
+
 /// The last bytes of the messages that were compressed, at most as many as the window has. It grows
 /// as it is used.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Window {
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     size: usize,
 }
@@ -13,6 +18,12 @@ impl Window {
     /// An empty window of 2^`bits` bytes.
     pub(crate) fn new(bits: u8) -> Self {
         Self { bytes: Vec::new(), size: 1 << bits }
+    }
+
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        let sizes = (1 << MIN_BITS)..=(1 << MAX_BITS);
+        self.size.is_power_of_two() && sizes.contains(&self.size) && self.bytes.len() <= self.size
     }
 
     /// What it holds, oldest first.

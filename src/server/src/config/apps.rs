@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::checked::{NO_TLS, absolute, folder, missing, required};
+use super::checked::{absolute, folder, missing, required};
 use super::front::word;
 use super::parse::{Findings, Path};
 use super::{App, Endpoint, EndpointUrl, Port, Surroundings, apps_dir, keys, raw, url};
@@ -13,7 +13,7 @@ use crate::host::pace::Threads;
 /// The most apps that are served; each has a thread and a ring to and from every worker.
 pub(super) const MAX_APPS: usize = 256;
 /// What `threads` of an app may say.
-const THREADS: [(&str, Threads); 3] =
+pub(super) const THREADS: [(&str, Threads); 3] =
     [("auto", Threads::Auto), ("own", Threads::Own), ("any", Threads::Any)];
 /// The longest name of an app, in bytes.
 const MAX_NAME: usize = 64;
@@ -221,22 +221,46 @@ fn endpoint_url(
             return None;
         }
     };
-    if url.encrypted == Some(true) {
-        let plain = given.get(6..).unwrap_or_default();
-        let hint = format!("write ws://{plain}, and let a proxy in front do TLS until then");
-        findings.error(&path, NO_TLS, &hint);
-        return None;
-    }
-    let listed = |number| ports.iter().any(|port| port.port_number == number);
     if let Some((_, number)) = url.authority.as_ref().filter(|_| !ports.is_empty()) {
-        if !listed(*number) {
-            let what = format!("port {number} of this URL is not listed in `ports`");
-            let hint =
-                format!("add {{ \"port_number\": {number}, \"is_unencrypted\": true }} to `ports`");
-            findings.error(&path, what, &hint);
-        }
+        let listed = ports.iter().position(|port| port.port_number == *number);
+        refuse_port(&path, given, &url, *number, listed.map(|at| (at, &ports[at])), findings);
     }
     Some(url)
+}
+
+/// Complains about a URL whose port is not listed, or is, with the other scheme.
+fn refuse_port(
+    path: &Path,
+    given: &str,
+    url: &EndpointUrl,
+    number: u16,
+    listed: Option<(usize, &Port)>,
+    findings: &mut Findings<'_>,
+) {
+    let is_encrypted = url.encrypted == Some(true);
+    let Some((at, port)) = listed else {
+        let what = format!("port {number} of this URL is not listed in `ports`");
+        let plain = if is_encrypted { "" } else { ", \"is_unencrypted\": true" };
+        let hint = format!("add {{ \"port_number\": {number}{plain} }} to `ports`");
+        return findings.error(path, what, &hint);
+    };
+    let rest = given.split_once("://").map_or("", |(_, rest)| rest);
+    match (is_encrypted, port.is_unencrypted) {
+        (true, true) => {
+            let what = format!("the URL is encrypted, and its port {number} is not: ports[{at}]");
+            let hint = format!(
+                "write ws://{rest}, also where a proxy in front does TLS; or take \"is_unencrypted\": \
+                 true out of ports[{at}]"
+            );
+            findings.error(path, what, &hint);
+        }
+        (false, false) => {
+            let what = format!("the URL is not encrypted, but its port {number} is: ports[{at}]");
+            let hint = format!("write wss://{rest}, or \"is_unencrypted\": true in ports[{at}]");
+            findings.error(path, what, &hint);
+        }
+        _ => {}
+    }
 }
 
 fn origins(path: &Path, given: Option<&[String]>, findings: &mut Findings<'_>) -> Vec<String> {
@@ -279,7 +303,8 @@ fn refuse_overlap(
     }
     let meets = |other: &EndpointUrl| {
         let both = url.authority.as_ref().zip(other.authority.as_ref());
-        url.path == other.path && both.is_none_or(|(one, two)| one == two)
+        let is_same_kind = url.encrypted == other.encrypted;
+        url.path == other.path && both.is_none_or(|(one, two)| one == two && is_same_kind)
     };
     if let Some((first, _)) = earlier.iter().find(|(_, other)| meets(other)) {
         let what = format!("a request for this URL could also be for {first}");

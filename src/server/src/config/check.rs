@@ -2,10 +2,15 @@
 //! Not for: finding them (see the module above).
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::error::Severity;
-use super::{Config, Endpoint, Loaded, Source, Surroundings, load};
-use crate::www;
+use super::{
+    ClientCerts, Config, DEFAULT_PATH, Endpoint, Loaded, Port, Report, Source, Surroundings, load,
+};
+use crate::counted::counted;
+use crate::systemd::fitting;
+use crate::{tls, www};
 
 /// Exit status of a usable configuration.
 const EX_OK: u8 = 0;
@@ -14,10 +19,19 @@ pub const EX_CONFIG: u8 = 78;
 
 /// What `ringsocket check` prints, and its exit status: 0, or 78 (`EX_CONFIG`).
 ///
-/// Pages are read too, since the daemon would refuse to start over them.
+/// Pages and certificates are read too, since the daemon would refuse to start over them.
 pub fn check(source: &Source, around: &Surroundings) -> (String, u8) {
     match load(source, around) {
-        Ok(loaded) => summary(&loaded),
+        Ok(loaded) => {
+            // Units are made from the one file, and no other has to fit them.
+            let is_in_force = source.path == Path::new(DEFAULT_PATH);
+            let about_units = match is_in_force {
+                true => fitting::report(&loaded.config, &source.path),
+                false => String::new(),
+            };
+            let (text, status) = summary(&loaded);
+            (format!("{about_units}{text}"), status)
+        }
         Err(report) => {
             let mut text = report.to_string();
             let errors = report.count(Severity::Error);
@@ -45,6 +59,9 @@ fn summary(loaded: &Loaded) -> (String, u8) {
             }
         }
     }
+    let certs = Report { source: source.clone(), issues: tls::check(config) };
+    errors += certs.count(Severity::Error);
+    let _ = write!(text, "{certs}");
     if errors > 0 {
         let _ = writeln!(text, "{source}: {}", counted(errors, "error"));
         return (text, EX_CONFIG);
@@ -61,10 +78,17 @@ fn describe(config: &Config, text: &mut String) {
             let _ = writeln!(text, "    {}", endpoint_line(endpoint));
         }
     }
-    let ports: Vec<String> =
-        config.ports.iter().map(|port| format!("{} (ws)", port.port_number)).collect();
+    for cert in &config.certs {
+        let _ = writeln!(text, "  certificate for {}", cert.hostnames.join(" "));
+    }
+    let unix_sockets = config
+        .unix_sockets
+        .iter()
+        .map(|unix| format!("{} ({})", unix.path, if unix.is_unencrypted { "ws" } else { "wss" }));
+    let ports: Vec<String> = config.ports.iter().map(port_line).chain(unix_sockets).collect();
     let ports = match ports.is_empty() {
-        true => "every socket that systemd passes (ws)".to_owned(),
+        true if config.certs.is_empty() => "every socket that systemd passes (ws)".to_owned(),
+        true => "every socket that systemd passes (wss for those of that name, or else ws)".into(),
         false => ports.join(", "),
     };
     let fd_alloc_c = config.limits.fd_alloc_c;
@@ -74,11 +98,27 @@ fn describe(config: &Config, text: &mut String) {
     let _ = writeln!(text, "  connections: {fd_alloc_c} (takes LimitNOFILE={nofile})");
 }
 
+fn port_line(port: &Port) -> String {
+    let number = port.port_number;
+    match &port.client_certs {
+        _ if port.is_unencrypted => format!("{number} (ws)"),
+        None => format!("{number} (wss)"),
+        Some(ClientCerts { are_required: true, .. }) => {
+            format!("{number} (wss, clients show certificates)")
+        }
+        Some(_) => format!("{number} (wss, clients may show certificates)"),
+    }
+}
+
 fn endpoint_line(endpoint: &Endpoint) -> String {
     let url = &endpoint.url;
     let mut line = match &url.authority {
-        Some((host, 80)) => format!("ws://{host}{}", url.path),
-        Some((host, port)) => format!("ws://{host}:{port}{}", url.path),
+        Some((host, port)) => {
+            let (scheme, default) =
+                if url.encrypted == Some(true) { ("wss", 443) } else { ("ws", 80) };
+            let port = if *port == default { String::new() } else { format!(":{port}") };
+            format!("{scheme}://{host}{port}{}", url.path)
+        }
         None => format!("{} on every host", url.path),
     };
     let _ = write!(line, ", id {}", endpoint.endpoint_id);
@@ -86,8 +126,4 @@ fn endpoint_line(endpoint: &Endpoint) -> String {
         let _ = write!(line, ", from {}", endpoint.allowed_origins.join(" "));
     }
     line
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

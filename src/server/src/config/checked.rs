@@ -1,7 +1,6 @@
 //! The raw configuration into the checked one: defaults, ranges, and whether values fit each other.
 //! Not for: apps and their endpoints (`apps`), names and types (`parse`).
 
-use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +8,10 @@ use std::time::Duration;
 use super::error::nearest;
 use super::keys::{self, Number};
 use super::parse::{Findings, Path};
-use super::{Config, Limits, Port, Surroundings, Waits, apps, front, raw};
+use super::{
+    Config, Limits, Surroundings, Waits, apps, certs, fixed, front, ports, raw, sockets, workers,
+};
+use crate::counted::counted;
 use crate::log::Level;
 
 /// The largest header of a client's frame: RFC 6455 section 5.2.
@@ -25,35 +27,39 @@ const RECEIVE_BUFFER: usize = 260 << 10;
 /// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.
 const LONGEST_SENSIBLE_STOP: u64 = 80;
 
-/// What TLS keys are answered with, so that nobody believes that this version encrypts.
-pub(super) const NO_TLS: &str = "TLS is not in this version of RingSocket (a later one brings it)";
-
 /// Checks everything. Errors go into `findings`; with any there, the result is not to be used.
 pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surroundings) -> Config {
     let root = Path::root();
     let log_level = log_level(&root.key("log_level"), raw.log_level.as_deref(), findings);
-    if raw.certs.as_ref().is_some_and(|certs| !certs.is_empty()) {
-        let hint = "leave `certs` out, and let a proxy in front do TLS until then";
-        findings.error(&root.key("certs"), NO_TLS, hint);
-    }
-    let ports = ports(&root.key("ports"), raw.ports.as_deref(), findings);
+    let certs = certs::check(raw.certs.as_deref(), findings);
+    let (ports, unix_sockets) =
+        ports::check(&root.key("ports"), raw.ports.as_deref(), &certs, findings);
     let apps = apps::check(raw.apps.as_deref(), &ports, findings, around);
-    let given = raw.worker_c.map(|given| number(&root, Some(given), keys::WORKER_C, 1, findings));
-    let max_workers = to_usize(keys::WORKER_C.max);
-    let worker_c =
-        given.unwrap_or_else(|| around.cores.saturating_sub(apps.len()).clamp(1, max_workers));
-    let limits = limits(&raw, fds_beside(worker_c, apps.len()), findings, around);
+    certs::fit(&certs, (&ports, &unix_sockets), &apps, findings);
+    let fixed = around.fixed.as_ref();
+    let default = default_worker_c(&raw, around, apps.len());
+    let worker_c = fixed::worker_c(fixed, &raw, default, apps.len(), findings);
+    let worker_cpus = workers::check(&raw, worker_c, fixed, findings);
+    let socket_c = sockets::count(&ports, &unix_sockets, worker_c, findings);
+    let limits = limits(&raw, fds_beside(worker_c, apps.len(), socket_c), findings, around);
+    let limits = fixed::limits(fixed, limits, findings);
     let waits = waits(&raw, findings);
     front::pace(&limits, findings);
     let deflate = front::deflate(&raw, limits.fd_alloc_c, findings);
     let health_path = front::health_path(raw.health_path.as_deref(), &apps, findings);
     let trusted_proxies = front::trusted_proxies(raw.trusted_proxies.as_deref(), findings);
     front::fit(&ports, &trusted_proxies, findings);
+    let record_layer = certs::record_layer(raw.record_layer.as_deref(), findings);
     let forwarded_header = front::forwarded_header(raw.forwarded_header.as_deref(), findings);
     Config {
         log_level,
         worker_c,
+        worker_cpus,
         ports,
+        unix_sockets,
+        certs,
+        record_layer,
+        apps_of_folder: raw.apps.is_none(),
         apps,
         limits,
         waits,
@@ -64,10 +70,17 @@ pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surrou
     }
 }
 
-/// File descriptors the daemon needs besides one per connection: standard streams, sockets,
-/// journal and notification (64), four for each worker (epoll, eventfd, ...), two for each app.
-pub(super) fn fds_beside(worker_c: usize, app_c: usize) -> usize {
-    64 + 4 * worker_c + 2 * app_c
+/// As many workers as there are processors that no app takes, unless they are listed with theirs.
+pub(super) fn default_worker_c(raw: &raw::Root, around: &Surroundings, app_c: usize) -> usize {
+    let of_cores = || around.cores.saturating_sub(app_c).max(around.heir_c);
+    workers::listed_c(raw).unwrap_or_else(of_cores).clamp(1, to_usize(keys::WORKER_C.max))
+}
+
+/// File descriptors the daemon needs besides one per connection: standard streams, journal,
+/// notification and a few sockets (64), four for each worker (epoll, eventfd, ...), two for each app;
+/// and one for each socket of `ports` above those few.
+pub(super) fn fds_beside(worker_c: usize, app_c: usize, socket_c: usize) -> usize {
+    64 + 4 * worker_c + 2 * app_c + socket_c.saturating_sub(32)
 }
 
 fn log_level(path: &Path, given: Option<&str>, findings: &mut Findings<'_>) -> Level {
@@ -79,51 +92,6 @@ fn log_level(path: &Path, given: Option<&str>, findings: &mut Findings<'_>) -> L
         findings.error(path, what, &hint);
         Level::default()
     })
-}
-
-fn ports(path: &Path, raw: Option<&[raw::Port]>, findings: &mut Findings<'_>) -> Vec<Port> {
-    let Some(raw) = raw else { return Vec::new() };
-    if raw.is_empty() {
-        let hint = "leave `ports` out to serve every socket that systemd passes";
-        findings.error(path, "`ports` lists no port", hint);
-    }
-    let mut seen = HashMap::new();
-    let mut ports = Vec::new();
-    for (at, port) in raw.iter().enumerate() {
-        let path = path.index(at);
-        let www_root = folder(&path.key("www_root"), port.www_root.as_deref(), findings);
-        if port.is_unencrypted != Some(true)
-            && !is_broken(&path.key("is_unencrypted"), port, findings)
-        {
-            let what = match port.is_unencrypted {
-                Some(_) => NO_TLS.to_owned(),
-                None => format!("`is_unencrypted` is false unless it is written, and {NO_TLS}"),
-            };
-            let hint = "for plain ws://, perhaps behind a proxy that does TLS, write \
-                        \"is_unencrypted\": true";
-            findings.error(&path.key("is_unencrypted"), what, hint);
-        }
-        let Some(number) = required(&path, port.port_number, keys::PORT_NUMBER, 80, findings)
-        else {
-            continue;
-        };
-        if let Some(first) = seen.insert(number, at) {
-            let what = format!("port {number} is already listed in ports[{first}]");
-            findings.error(&path.key("port_number"), what, "keep one of the two");
-        }
-        ports.push(Port {
-            port_number: number,
-            is_unencrypted: true,
-            proxy_protocol: port.proxy_protocol.unwrap_or(false),
-            www_root,
-        });
-    }
-    ports
-}
-
-/// Whether `is_unencrypted` was written but with a value of the wrong type, reported already.
-fn is_broken(path: &Path, port: &raw::Port, findings: &Findings<'_>) -> bool {
-    port.is_unencrypted.is_none() && findings.is_written(path)
 }
 
 fn limits(
@@ -180,6 +148,7 @@ fn limits(
         max_ws_fragment_c: plain(raw.max_ws_fragment_c, keys::MAX_WS_FRAGMENT_C, 1 << 17),
         max_topics_per_client: plain(raw.max_topics_per_client, keys::MAX_TOPICS_PER_CLIENT, 64),
         max_topics_per_app: plain(raw.max_topics_per_app, keys::MAX_TOPICS_PER_APP, 1_000_000),
+        max_tls_handshake_c: plain(raw.max_tls_handshake_c, keys::MAX_TLS_HANDSHAKE_C, 4096),
         fd_alloc_c,
         max_ws_msg_rate,
         max_ws_byte_rate,
@@ -243,10 +212,7 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
             findings.error(&root.key(key), what, &format!("write at least {msg}"));
         }
     }
-    // An app sees the whole request head when a client opens, copied into the inbound ring with the
-    // lengths of all fields, host and subprotocol twice; a ring takes records of up to half its size.
-    let head = limits.max_http_head_size;
-    let needed = 2 * (2 * head + 8 * limits.max_http_header_c + 256);
+    let (head, needed) = (limits.max_http_head_size, inbound_ring_needed(limits));
     if limits.inbound_ring_buf_size < needed {
         let key = keys::INBOUND_RING_BUF_SIZE.key;
         let what = format!(
@@ -256,6 +222,14 @@ fn fit(limits: &Limits, findings: &mut Findings<'_>) {
         let hint = format!("write at least {}", needed.next_power_of_two());
         findings.error(&root.key(key), what, &hint);
     }
+}
+
+/// The least size of an inbound ring. When a client opens its app is told of its connection and its
+/// whole request head, with lengths of all fields, host and subprotocol twice; a ring takes records of
+/// up to half its size.
+pub(super) fn inbound_ring_needed(limits: &Limits) -> usize {
+    let told = crate::tls::Identity::MAX_TOLD_SIZE;
+    2 * (2 * limits.max_http_head_size + 8 * limits.max_http_header_c + told + 256)
 }
 
 fn fd_alloc_c(
@@ -283,7 +257,7 @@ fn fd_alloc_c(
         let what = format!("`fd_alloc_c` ({wanted}) is out of reach: {limit}");
         findings.error(&path, what, &format!("{raise}, or write at most {room}"));
     } else {
-        let what = format!("at most {room} connections will be taken: {limit}");
+        let what = format!("at most {} will be taken: {limit}", counted(room, "connection"));
         findings.warn(&path, what, &format!("for {wanted} connections, {raise}"));
     }
     room

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::log::{self, Fields, Level, id::MessageId};
+
 /// The longest piece of a configuration line that is shown, in characters.
 const SHOWN: usize = 96;
 
@@ -93,12 +95,21 @@ pub struct Issue {
     pub instead: Option<String>,
 }
 
+impl Issue {
+    /// One without a place. The words may quote anything.
+    pub(crate) fn of_the_whole(severity: Severity, what: &str, instead: &str) -> Self {
+        let instead = (!instead.is_empty()).then(|| shown(instead));
+        Issue { severity, place: None, what: shown(what), instead }
+    }
+}
+
 /// Everything found in one configuration, in the order of its lines.
 ///
 /// Its `Display` is for people: one paragraph per issue, ended by a line feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The file's name as it was given; for the built-in configuration, words that say so.
+    /// The file's name as it was given; for the built-in configuration, words that say so. May be
+    /// empty where issues have no places.
     pub source: String,
     /// The issues. Those without a place come first.
     pub issues: Vec<Issue>,
@@ -131,6 +142,7 @@ impl Report {
                 writeln!(f, "{}:{}:{}: {kind}: {}", self.source, at.line, at.column, issue.what)?;
                 at.write(f)?;
             }
+            None if self.source.is_empty() => writeln!(f, "{kind}: {}", issue.what)?,
             None => writeln!(f, "{}: {kind}: {}", self.source, issue.what)?,
         }
         match &issue.instead {
@@ -141,14 +153,29 @@ impl Report {
 
     /// Sends every line to the log, at the level of its issue.
     pub fn log(&self) {
+        self.log_each(|_| None);
+    }
+
+    /// The same, where the catalog explains the last line of each issue.
+    pub fn log_as(&self, error: MessageId, warning: MessageId) {
+        self.log_each(|severity| match severity {
+            Severity::Error => Some(error),
+            Severity::Warning => Some(warning),
+        });
+    }
+
+    fn log_each(&self, id_of: impl Fn(Severity) -> Option<MessageId>) {
         for issue in &self.issues {
             let one = Report { source: self.source.clone(), issues: vec![issue.clone()] };
             let level = match issue.severity {
-                Severity::Error => crate::log::Level::Error,
-                Severity::Warning => crate::log::Level::Warning,
+                Severity::Error => Level::Error,
+                Severity::Warning => Level::Warning,
             };
-            for line in one.to_string().lines() {
-                crate::log::write(level, crate::log::Fields::default(), format_args!("{line}"));
+            let text = one.to_string();
+            let mut lines = text.lines().peekable();
+            while let Some(line) = lines.next() {
+                let id = if lines.peek().is_none() { id_of(issue.severity) } else { None };
+                log::write(level, Fields { id, ..Fields::default() }, format_args!("{line}"));
             }
         }
     }

@@ -12,7 +12,7 @@ use super::parse::{Findings, Path};
 use super::{App, Deflate, ForwardedHeader, Limits, Port, keys, raw};
 
 /// What `deflate_takeover` may say, with who may keep a window: the client, the server.
-const TAKEOVER: [(&str, (bool, bool)); 4] = [
+pub(super) const TAKEOVER: [(&str, (bool, bool)); 4] = [
     ("none", (false, false)),
     ("client", (true, false)),
     ("server", (false, true)),
@@ -20,7 +20,7 @@ const TAKEOVER: [(&str, (bool, bool)); 4] = [
 ];
 
 /// What `forwarded_header` may say.
-const FORWARDED: [(&str, ForwardedHeader); 3] = [
+pub(super) const FORWARDED: [(&str, ForwardedHeader); 3] = [
     ("x-forwarded-for", ForwardedHeader::XForwardedFor),
     ("forwarded", ForwardedHeader::Forwarded),
     ("none", ForwardedHeader::None),

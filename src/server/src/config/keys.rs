@@ -74,6 +74,8 @@ pub(super) const MAX_HANDSHAKE_RATE_PER_ADDR: Number =
 pub(super) const MAX_TOPICS_PER_CLIENT: Number =
     number("max_topics_per_client", 0, 10_000, "topics");
 pub(super) const MAX_TOPICS_PER_APP: Number = number("max_topics_per_app", 0, 16 * MIB, "topics");
+pub(super) const MAX_TLS_HANDSHAKE_C: Number =
+    number("max_tls_handshake_c", 1, 16 * MIB, "handshakes");
 /// 0: no compression.
 pub(super) const DEFLATE_LEVEL: Number = number("deflate_level", 0, 9, "");
 pub(super) const DEFLATE_MIN_SIZE: Number = number("deflate_min_size", 0, GIB, "bytes");
@@ -84,7 +86,7 @@ pub(super) const DEFLATE_SERVER_WINDOW_BITS: Number =
 pub(super) const DEFLATE_CLIENT_WINDOW_BITS: Number =
     number("deflate_client_window_bits", 9, 15, "");
 
-const NUMBERS: [Number; 39] = [
+const NUMBERS: [Number; 40] = [
     WORKER_C,
     PORT_NUMBER,
     ENDPOINT_ID,
@@ -119,12 +121,19 @@ const NUMBERS: [Number; 39] = [
     MAX_HANDSHAKE_RATE_PER_ADDR,
     MAX_TOPICS_PER_CLIENT,
     MAX_TOPICS_PER_APP,
+    MAX_TLS_HANDSHAKE_C,
     DEFLATE_LEVEL,
     DEFLATE_MIN_SIZE,
     DEFLATE_TAKEOVER_C,
     DEFLATE_SERVER_WINDOW_BITS,
     DEFLATE_CLIENT_WINDOW_BITS,
 ];
+
+/// The range of a key that holds a whole number.
+#[cfg(test)]
+pub(super) fn range(key: &str) -> Option<(u64, u64)> {
+    NUMBERS.iter().find(|number| number.key == key).map(|number| (number.min, number.max))
+}
 
 impl Number {
     /// The words that follow "must be".
@@ -141,11 +150,27 @@ pub(super) fn expected(key: &str) -> String {
     }
     match key {
         "is_unencrypted" | "proxy_protocol" => "true or false".into(),
+        "ipv4only" | "ipv6only" | "ipv4_is_embedded_in_ipv6" => "true or false".into(),
+        "ip_addrs" => "an array of strings, as in [\"127.0.0.1\", \"::1\"]".into(),
+        "interface" => "a string with the name of a network interface, as in \"eth0\"".into(),
+        "unix_path" => "a string with an absolute path, as in \"/run/ringsocket.sock\"".into(),
+        "unix_mode" => "a string with octal permissions, as in \"0660\"".into(),
+        "unix_group" => "a string with the name of a group, as in \"www-data\"".into(),
         "deflate_takeover" => "\"none\", \"client\", \"server\" or \"both\"".into(),
+        "worker_cpus" => {
+            "\"auto\", \"none\", or an array with the CPU of each worker, as in [0, 1]".into()
+        }
         "threads" => "\"auto\", \"own\" or \"any\"".into(),
+        "client_certs" => "\"none\", \"optional\" or \"required\"".into(),
+        "record_layer" => "\"ringsocket\" or \"rustls\"".into(),
+        "hostnames" => "an array of strings, as in [\"example.com\", \"*.example.com\"]".into(),
+        "privkey_path" | "pubchain_path" | "client_ca_path" => {
+            "a string with an absolute path, or with the name of a credential".into()
+        }
         "forwarded_header" => "\"x-forwarded-for\", \"forwarded\" or \"none\"".into(),
         "health_path" => "a string with a path, as in \"health_path\": \"/healthz\"".into(),
         "trusted_proxies" => "an array of strings, as in [\"127.0.0.1\", \"10.0.0.0/8\"]".into(),
+        "$schema" => "a string".into(),
         "log_level" => "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"".into(),
         "name" => "a string, as in \"name\": \"echo\"".into(),
         "app_path" | "www_root" => "a string with an absolute path".into(),
@@ -171,18 +196,6 @@ pub(super) fn obsolete(key: &str) -> Option<&'static str> {
         }
         "no_open_cb" | "no_close_cb" => {
             "the daemon sees by itself which callbacks an app leaves out"
-        }
-        "ip_addrs" => {
-            "systemd opens the sockets, so the addresses are set by `ListenStream=` in \
-             ringsocket.socket"
-        }
-        "interface" => {
-            "systemd opens the sockets, so the interface is set by `BindToDevice=` in \
-             ringsocket.socket"
-        }
-        "ipv4only" | "ipv6only" | "ipv4_is_embedded_in_ipv6" => {
-            "systemd opens the sockets, so the IP version is set by `ListenStream=` and \
-             `BindIPv6Only=` in ringsocket.socket"
         }
         _ => return None,
     })

@@ -135,6 +135,13 @@ impl<'t> Findings<'t> {
         self.push(severity, range, what, (!instead.is_empty()).then(|| instead.to_owned()));
     }
 
+    /// Whether what stands at `path` was complained about.
+    pub(super) fn is_refused(&self, path: &Path) -> bool {
+        let place = self.locate(path).map(|at| Place::of(self.text, at.start, at.end));
+        let is_there = |issue: &Issue| issue.severity == Severity::Error && issue.place == place;
+        self.is_written(path) && self.report.issues.iter().any(is_there)
+    }
+
     /// Whether something stands at `path` in the file, usable or not.
     pub(super) fn is_written(&self, path: &Path) -> bool {
         self.ast.as_ref().is_some_and(|ast| find(ast, &path.0).is_some())

@@ -8,8 +8,14 @@ use super::*;
 mod bad_files;
 mod check;
 mod example;
+mod fixed;
 mod folder;
 mod front;
+mod listen;
+mod manual;
+mod schema;
+mod secure;
+mod unix;
 
 /// A folder of a test, removed with it.
 pub(crate) struct Folder(PathBuf);
@@ -44,7 +50,7 @@ impl Drop for Folder {
 }
 
 fn around(apps_dir: &Path) -> Surroundings {
-    Surroundings { cores: 8, nofile: None, apps_dir: apps_dir.to_owned() }
+    Surroundings { cores: 8, nofile: None, apps_dir: apps_dir.to_owned(), fixed: None, heir_c: 0 }
 }
 
 /// Surroundings without any app.
@@ -119,6 +125,7 @@ fn built_in_defaults_serve_the_folder() {
         max_ws_byte_rate: None,
         max_conn_c_per_addr: NonZeroU64::new(1024),
         max_handshake_rate_per_addr: NonZeroU64::new(200),
+        max_tls_handshake_c: 4096,
     };
     assert_eq!(config.limits, limits);
     let endpoint = |path: &str| Endpoint {
@@ -166,7 +173,7 @@ fn with_every_key(www: &Path) -> String {
           "epoll_buf_elem_c": 1, "ping_wait": 0, "pong_wait": 6, "max_ws_frame_size": 900,
           "max_ws_fragment_c": 10, "max_ws_msg_rate": 11, "max_ws_byte_rate": 12,
           "max_conn_c_per_addr": 13, "max_handshake_rate_per_addr": 14,
-          "max_topics_per_client": 15, "max_topics_per_app": 16,
+          "max_topics_per_client": 15, "max_topics_per_app": 16, "max_tls_handshake_c": 17,
           "trusted_proxies": ["192.0.2.7"],
         }}"#
     )
@@ -181,7 +188,9 @@ fn every_key_reaches_the_configuration() {
         port_number,
         is_unencrypted: true,
         proxy_protocol,
+        client_certs: None,
         www_root,
+        listen: Listen::default(),
     };
     assert_eq!(config.ports, [port(80, false, None), port(8080, true, Some(dir.path().into()))]);
     assert_eq!(config.www_roots(), [dir.path()]);
@@ -239,6 +248,7 @@ fn every_key_reaches_the_configuration() {
         max_ws_byte_rate: NonZeroU64::new(12),
         max_conn_c_per_addr: NonZeroU64::new(13),
         max_handshake_rate_per_addr: NonZeroU64::new(14),
+        max_tls_handshake_c: 17,
     };
     assert_eq!(config.limits, limits);
 }
@@ -255,7 +265,7 @@ fn endpoints_that_meet_are_refused_and_others_are_not() {
     };
     let meets = "error: a request for this URL could also be for apps[0].endpoints[0]";
     for (first, second) in
-        [("/x", "/x"), ("ws://h/x", "/x"), ("/x", "ws://h/x"), ("ws://h/x", "ws://H:80/x")]
+        [("/x", "/x"), ("ws://h/x", "/x"), ("/x", "wss://h/x"), ("ws://h/x", "ws://H:80/x")]
     {
         let said = said(&with(first, second));
         assert!(said.starts_with("c.json:3:") && said.contains(meets), "{said}");
@@ -264,6 +274,10 @@ fn endpoints_that_meet_are_refused_and_others_are_not() {
         [("/x", "/X"), ("/x", "/x/"), ("ws://h/x", "ws://i/x"), ("ws://h/x", "ws://h:81/x")]
     {
         assert_eq!(said(&with(first, second)), "", "{first} {second}");
+    }
+    for (first, second) in [("wss://h/x", "wss://i/x"), ("ws://h:81/x", "wss://h:81/x")] {
+        let said = said(&with(first, second)); // there is no `certs`
+        assert!(!said.contains(meets), "{said}");
     }
     let twice = r#"{ "apps": [{ "name": "a", "app_path": "/a", "endpoints": [
         { "endpoint_id": 4, "url": "/x" }, { "endpoint_id": 4, "url": "/y" } ] }] }"#;
@@ -307,7 +321,7 @@ fn all_mistakes_of_a_file_are_told_at_once_in_its_order() {
 fn keys_of_the_original_that_do_nothing_are_only_warned_about() {
     let text = r#"{
   "update_queue_size": 5, "owrefs_elem_c": null,
-  "ports": [{ "port_number": 80, "is_unencrypted": true, "ip_addrs": ["127.0.0.1"] }],
+  "ports": [{ "port_number": 80, "is_unencrypted": true }],
   "apps": [{ "name": "a", "app_path": "/a", "no_open_cb": "true",
     "endpoints": [{ "endpoint_id": 0, "url": "ws://h/a", "allowed_origins": [] }] }]
 }"#;
@@ -319,8 +333,6 @@ fn keys_of_the_original_that_do_nothing_are_only_warned_about() {
          release and acquire ordering and need no queue of updates",
         "c.json:2:27: warning: `owrefs_elem_c` does nothing here: a worker hands every outbound \
          message on before it releases the ring",
-        "c.json:3:58: warning: `ip_addrs` does nothing here: systemd opens the sockets, so the \
-         addresses are set by `ListenStream=` in ringsocket.socket",
         "c.json:4:45: warning: `no_open_cb` does nothing here: the daemon sees by itself which \
          callbacks an app leaves out",
         "c.json:5:77: warning: an empty `allowed_origins` lets every origin in",

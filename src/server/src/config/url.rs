@@ -106,7 +106,8 @@ fn ipv6(address: &str) -> Result<String, Bad> {
     }
 }
 
-fn name(host: &str) -> Result<String, Bad> {
+/// A host name in lower case.
+pub(super) fn name(host: &str) -> Result<String, Bad> {
     if host.is_empty() {
         return bad("the host is missing", "write ws://example.com/path, or /path for every host");
     }

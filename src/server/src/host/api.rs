@@ -1,6 +1,8 @@
 //! The C interface, in both directions: calls into an app, and the functions that an app may call.
 #![expect(unsafe_code, reason = "pointers from and to apps that may be written in C")]
 
+mod restart;
+mod tls;
 mod topics;
 mod upgrade;
 
@@ -39,6 +41,9 @@ pub(super) struct Rs {
     /// The request of the client whose `open` or `upgrade` is running, and its headers.
     request: Option<abi::Request>,
     headers: Vec<abi::Header>,
+    /// The connection that the request came by, and names that its certificate has.
+    tls: abi::Tls,
+    names: Vec<abi::Bytes>,
 }
 
 /// An app that can be called.
@@ -72,7 +77,8 @@ impl Instance {
     pub fn new(callbacks: Callbacks, mut context: Context) -> Self {
         context.is_utf8_sent = callbacks.send_utf8();
         let public = abi::Rs { host: &HOST };
-        let rs = Box::new(Rs { public, context, request: None, headers: Vec::new() });
+        let (headers, tls, names) = (Vec::new(), abi::Tls::NONE, Vec::new());
+        let rs = Box::new(Rs { public, context, request: None, headers, tls, names });
         Self { callbacks, state: std::ptr::null_mut(), rs: Box::into_raw(rs) }
     }
 
@@ -141,22 +147,24 @@ impl Instance {
         verdict(result, "open")
     }
 
-    /// Has `request` tell of this request during the next callback.
-    fn show_request(&mut self, opening: &Opening<'_>) -> abi::Request {
+    /// Has `request` and `tls` tell of this request during the next callback.
+    fn show_request(&mut self, opening: &Opening<'_>) -> (abi::Request, abi::Tls) {
         // SAFETY: no callback runs now, so nothing else uses `rs`.
         let rs = unsafe { &mut *self.rs };
+        rs.tls = tls::show(opening.tls, &mut rs.names);
         let bytes = abi::Bytes::of;
         rs.headers.clear();
         let header = |(name, value)| abi::Header { name: bytes(name), value: bytes(value) };
         rs.headers.extend(opening.headers().map(header));
-        *rs.request.insert(abi::Request {
+        let request = *rs.request.insert(abi::Request {
             path: bytes(opening.path),
             query: bytes(opening.query),
             host: bytes(opening.host),
             subprotocol: bytes(opening.subprotocol),
             headers: rs.headers.as_ptr(),
             header_c: rs.headers.len(),
-        })
+        });
+        (request, rs.tls)
     }
 
     /// Ends what [`show_request`](Self::show_request) has begun.
@@ -242,6 +250,9 @@ static HOST: abi::Host = abi::Host {
     acquire: posted::acquire,
     post: posted::post,
     release: posted::release,
+    tls: tls::tls,
+    write_state: restart::write_state,
+    is_resumed: restart::is_resumed,
 };
 
 /// The context behind an `rs_t *` that an app hands in.

@@ -4,30 +4,24 @@
 //! that sleeps a worker may call the app for its messages (`post`). It never sleeps, except in a
 //! send that finds a ring full.
 
+mod batch;
+mod restart;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ringsocket_ring::{Collected, Consumer, Probe};
 
+use self::batch::{BATCH_TIME, Batch, News};
 use super::api::{AppFault, Instance};
 use super::pace::{Pace, Threads};
 use super::posted::Call;
 use crate::deputy::Sink;
 use crate::log;
-use crate::message::{ClientId, Inbound, Opening, Outbound};
-use crate::sys::{clock, heap};
+use crate::message::{ClientId, Outbound, Resumed, Saved};
+use crate::sys::heap;
 use crate::waker::Waker;
-
-/// A batch is to take about this long, so that the answers to its first messages do not wait for
-/// the callbacks of many others.
-const BATCH_TIME: Duration = Duration::from_millis(1);
-
-/// Most records in one batch.
-const BATCH_MAX: usize = 512;
-
-/// After so many records the clock is looked at, in case the callbacks have become slow.
-const LOOK_EVERY: usize = 16;
 
 /// What a worker finds in its ring when it takes the app is left to the app's own thread if it takes
 /// longer than this, and so is the app until that has come to the end: the worker has other apps'
@@ -41,7 +35,7 @@ pub enum Turn {
     Busy,
     /// There is nothing to do until something comes in, or until this time.
     Idle(Option<Duration>),
-    /// All workers are gone, or the app has failed: there will be nothing to do.
+    /// All workers are gone, or the app has failed or parked: there will be nothing to do.
     Over,
 }
 
@@ -66,6 +60,10 @@ pub struct AppLoop {
     calls: Collected<Call>,
     /// A callback that a worker has run failed; the app's own thread has to deal with it.
     fault: Option<AppFault>,
+    /// Clients that have lived on over a restart, and that `open` is still to be called for.
+    reopening: std::vec::IntoIter<Resumed>,
+    /// What the app leaves behind when it parks.
+    saved: Arc<OnceLock<Saved>>,
     /// When the sleep of the app's own thread ends by itself.
     pub(super) rests_until: Option<Duration>,
 }
@@ -95,6 +93,8 @@ impl AppLoop {
             is_trimmed: true,
             calls,
             fault: None,
+            reopening: Vec::new().into_iter(),
+            saved: Arc::default(),
             rests_until: None,
         }
     }
@@ -203,6 +203,8 @@ impl AppLoop {
                 Batch { instance, inbound, news, size: batch, pace }.take(worker)
             });
             self.fault = took.err();
+            // To park is for its own thread.
+            self.is_handed_back |= self.news.is_to_park;
             self.pace.begin_session();
         }
         self.may_be_lent()
@@ -238,20 +240,30 @@ impl AppLoop {
         if std::mem::take(&mut self.is_used) {
             self.is_trimmed = false;
         } else if !self.is_trimmed {
-            let outlets = &mut self.instance.context().outlets;
-            let is_all_back = outlets.trim();
-            self.instance.context().topics.trim();
-            self.instance.context().upgrades.trim();
-            self.is_trimmed = heap::trim() & is_all_back;
+            self.is_trimmed = self.shed();
         }
         let now = (self.instance.context().clock)();
         (!self.is_trimmed).then(|| now.saturating_add(wait))
     }
 
+    /// Gives memory back that only a burst needed. False if workers still use some of it, or another
+    /// thread is at it.
+    pub fn shed(&mut self) -> bool {
+        let context = self.instance.context();
+        let is_all_back = context.outlets.trim();
+        context.topics.trim();
+        context.upgrades.trim();
+        heap::trim() & is_all_back
+    }
+
     /// Tells every worker that the app has failed, which makes them close its clients.
     pub fn fail(&mut self, fault: AppFault) {
         self.instance.context().close_posted();
-        log::error!(app: self.name, "app stopped: {fault}; its clients are closed with 1011");
+        log::error!(
+            id: log::id::APP_STOPPED,
+            app: self.name,
+            "app stopped: {fault}; its clients are closed with 1011"
+        );
         let outlets = &mut self.instance.context().outlets;
         for worker in 0..outlets.worker_c() {
             outlets.tell(worker, &Outbound::fault_head(), &[], &[]);
@@ -263,11 +275,17 @@ impl AppLoop {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
+        if !self.reopening.as_slice().is_empty() {
+            return self.reopen_some().map(|()| Turn::Busy);
+        }
         let mut is_busy = false;
         for worker in 0..self.inbound.len() {
             let (instance, inbound, news) = (&mut self.instance, &mut self.inbound, &mut self.news);
             let (size, pace) = (&mut self.batch, &mut self.pace);
             is_busy |= Batch { instance, inbound, news, size, pace }.take(worker)?;
+        }
+        if self.news.is_to_park {
+            return self.park().map(|()| Turn::Over);
         }
         is_busy |= self.run_posted()?;
         let timer = self.run_timer()?;
@@ -315,155 +333,5 @@ impl AppLoop {
             }
         }
         Ok(self.instance.context().timer)
-    }
-}
-
-/// What workers have said of themselves.
-#[derive(Debug)]
-struct News {
-    /// Which of them have said that they end, or that they have let go of the app.
-    ended: Vec<bool>,
-    /// Which of them have said that the app is to go.
-    retired: Vec<bool>,
-}
-
-impl News {
-    fn new(worker_c: usize) -> Self {
-        Self { ended: vec![false; worker_c], retired: vec![false; worker_c] }
-    }
-
-    /// Notes that the app is to go, by a worker's word. True once all have said so: from then on no
-    /// client comes any more, and what the app sends to all reaches the last ones too.
-    fn note_retirement(&mut self, worker: usize) -> bool {
-        self.retired[worker] = true;
-        !self.retired.contains(&false)
-    }
-}
-
-/// What it takes to hand over a batch of records.
-struct Batch<'a> {
-    instance: &'a mut Instance,
-    inbound: &'a mut [Consumer],
-    news: &'a mut News,
-    /// Most records.
-    size: &'a mut usize,
-    pace: &'a mut Pace,
-}
-
-impl Batch<'_> {
-    /// Hands one batch of records from one worker to the callbacks. False if there was none.
-    fn take(self, worker: usize) -> Result<bool, AppFault> {
-        let Self { instance, inbound, news, size, pace } = self;
-        if !inbound[worker].refresh() {
-            return Ok(false);
-        }
-        let now = instance.context().clock;
-        let (start, work_start) = (now(), pace.is_judged().then(clock::thread_time));
-        let mut count = 0;
-        let mut result = Ok(());
-        while count < *size && result.is_ok() {
-            let is_to_look = count > 0 && count % LOOK_EVERY == 0;
-            if is_to_look && now() > start + BATCH_TIME {
-                break;
-            }
-            let Some((_, record)) = inbound[worker].next() else { break };
-            count += 1;
-            if let Some(record) = Inbound::decode(record.inline, record.block) {
-                result = hand_over(instance, news, worker, record);
-            }
-        }
-        let context = instance.context();
-        context.outlets.publish();
-        context.outlets.reclaim();
-        if inbound[worker].release() {
-            context.outlets.wake(worker);
-        }
-        let took = now().saturating_sub(start);
-        *size = next_batch(*size, count, took);
-        if let Some(work_start) = work_start {
-            pace.note_batch(count, took, clock::thread_time().saturating_sub(work_start));
-        }
-        result.map(|()| true)
-    }
-}
-
-/// Calls the callback that a record is for.
-#[inline]
-fn hand_over(
-    instance: &mut Instance,
-    news: &mut News,
-    worker: usize,
-    record: Inbound<'_>,
-) -> Result<(), AppFault> {
-    match record {
-        Inbound::Message { client, text, payload } => instance.read(client, text, payload),
-        Inbound::Open { client, endpoint, opening } => {
-            let Some(opening) = Opening::read(opening) else { return Ok(()) };
-            instance.context().begin_open(client, endpoint, opening.address);
-            instance.open(client, &opening)?;
-            instance.context().end_open(client);
-            Ok(())
-        }
-        Inbound::Close { client, code, reason } => {
-            instance.context().begin_close(client);
-            instance.close(client, code, reason)?;
-            instance.context().end_close(client);
-            Ok(())
-        }
-        Inbound::Upgrade { client, endpoint, opening } => {
-            let Some(read) = Opening::read(opening) else { return Ok(()) };
-            instance.context().begin_upgrade(client, endpoint, opening);
-            instance.upgrade(client, &read)
-        }
-        Inbound::Entered { client } => {
-            let Some(asked) = instance.context().enter(client) else { return Ok(()) };
-            let Some(opening) = asked.opening() else { return Ok(()) };
-            instance.open(client, &opening)?;
-            instance.context().end_open(client);
-            Ok(())
-        }
-        Inbound::Withdrawn { client } => {
-            instance.context().upgrades.withdraw(client);
-            Ok(())
-        }
-        Inbound::Drain => {
-            instance.context().outlets.tell(worker, &Outbound::drained_head(), &[], &[]);
-            Ok(())
-        }
-        Inbound::Retire { wait } => match news.note_retirement(worker) {
-            true => instance.drain(wait),
-            false => Ok(()),
-        },
-        Inbound::End => {
-            news.ended[worker] = true;
-            Ok(())
-        }
-    }
-}
-
-/// How many records the next batch may take, after `count` of at most `batch` took so long.
-fn next_batch(batch: usize, count: usize, took: Duration) -> usize {
-    if took > BATCH_TIME {
-        let fitting = count as u128 * BATCH_TIME.as_nanos() / took.as_nanos();
-        (fitting as usize).clamp(1, BATCH_MAX)
-    } else if count == batch {
-        (batch * 2).min(BATCH_MAX)
-    } else {
-        batch
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_adapt_to_slow_callbacks() {
-        assert_eq!(next_batch(16, 16, Duration::from_micros(10)), 32);
-        assert_eq!(next_batch(16, 3, Duration::from_micros(10)), 16);
-        assert_eq!(next_batch(512, 512, Duration::from_micros(10)), BATCH_MAX);
-        assert_eq!(next_batch(16, 16, Duration::from_millis(160)), 1, "10 ms each");
-        assert_eq!(next_batch(1, 1, Duration::from_millis(10)), 1);
-        assert_eq!(next_batch(512, 500, Duration::from_millis(5)), 100, "10 µs each");
     }
 }

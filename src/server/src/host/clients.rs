@@ -59,10 +59,17 @@ impl Clients {
 
     /// The ids of all clients.
     pub fn ids(&self) -> impl Iterator<Item = ClientId> + '_ {
+        self.endpoints().map(|(id, _)| id)
+    }
+
+    /// The ids of all clients, each with the endpoint that it came to.
+    pub fn endpoints(&self) -> impl Iterator<Item = (ClientId, u16)> + '_ {
         self.tables.iter().enumerate().flat_map(|(worker, table)| {
-            table.iter().enumerate().filter(|(_, client)| client.generation != 0).map(
-                move |(slot, client)| ClientId::new(worker as u8, slot as u32, client.generation),
-            )
+            let clients = table.iter().enumerate().filter(|(_, client)| client.generation != 0);
+            clients.map(move |(slot, client)| {
+                let id = ClientId::new(worker as u8, slot as u32, client.generation);
+                (id, client.endpoint)
+            })
         })
     }
 }

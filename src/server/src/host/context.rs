@@ -12,12 +12,14 @@ use super::clients::{Client, Clients};
 use super::outlets::{LISTED_MAX, Outlets};
 use super::posted::Posted;
 use super::publish::{send_but, spread};
+use super::resume::Writing;
 use super::topics::{Topic, TopicLimits, Topics};
 use super::upgrades::Upgrades;
 use crate::log::{self, Code, Fields, Level};
 use crate::message::{ClientId, Outbound, PeerAddress, Scope};
 
-/// What an app may know of the configuration.
+/// What an app may know of the configuration. It holds for as long as the app runs, since the app may
+/// have laid out its memory by it; only topics can become more or fewer.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The app's name.
@@ -27,7 +29,7 @@ pub struct Facts {
     /// Most bytes that one call of `open` may send.
     pub max_kept: usize,
     /// How many topics there may be.
-    pub topics: TopicLimits,
+    pub topics: Arc<TopicLimits>,
 }
 
 /// A monotonic clock. A simulation has one of its own.
@@ -54,8 +56,12 @@ pub struct Context {
     pub(super) is_utf8_sent: bool,
     /// The client whose `close` is running: nothing reaches it, but it can be asked about.
     closing: Option<(ClientId, Client)>,
-    /// `open` is running: what it sends is kept.
+    /// `open` or `restore` is running: what it sends is kept.
     pub(super) is_opening: bool,
+    /// `open` is running for a client that has lived on over a restart.
+    pub(super) is_resumed: bool,
+    /// `save` is running, and has written this.
+    pub(super) writing: Option<Writing>,
     kept: Vec<Kept>,
     kept_bytes: usize,
 }
@@ -77,7 +83,7 @@ impl Context {
     /// An app that has no clients yet.
     pub fn new(facts: Facts, outlets: Outlets, posted: Arc<Posted>, clock: Clock) -> Self {
         let clients = Clients::new(outlets.worker_c());
-        let topics = Topics::new(facts.topics);
+        let topics = Topics::new(Arc::clone(&facts.topics));
         Self {
             facts,
             outlets,
@@ -92,6 +98,8 @@ impl Context {
             is_utf8_sent: false,
             closing: None,
             is_opening: false,
+            is_resumed: false,
+            writing: None,
             kept: Vec::new(),
             kept_bytes: 0,
         }
@@ -105,12 +113,22 @@ impl Context {
 
     /// The app's `open` has returned: what it has sent goes out.
     pub fn end_open(&mut self, id: ClientId) {
-        self.is_opening = false;
-        self.kept_bytes = 0;
+        self.tell_opened(id);
+        self.release_kept();
+    }
+
+    /// Tells the client's worker that it can be reached.
+    pub(super) fn tell_opened(&mut self, id: ClientId) {
         match self.outlets.sink_of(id) {
             Some(sink) => sink.opened(id),
             None => self.outlets.tell(id.worker(), &Outbound::opened_head(), &[id], &[]),
         }
+    }
+
+    /// Sends what was kept, and keeps nothing from now on.
+    pub(super) fn release_kept(&mut self) {
+        self.is_opening = false;
+        self.kept_bytes = 0;
         for kept in std::mem::take(&mut self.kept) {
             match kept {
                 Kept::Send { is_text, payload, scope, ids } => {
@@ -125,6 +143,13 @@ impl Context {
                 }
             }
         }
+    }
+
+    /// Forgets what was kept, and keeps nothing from now on.
+    pub(super) fn drop_kept(&mut self) {
+        self.is_opening = false;
+        self.kept_bytes = 0;
+        self.kept = Vec::new();
     }
 
     /// The app's `close` is about to be called for a client, which nothing reaches from now on.

@@ -5,14 +5,15 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags};
+
+use crate::sys::sealed_file::{Use, sealed_file};
 
 /// The largest file that is taken for an app, in bytes.
 const MAX_SIZE: u64 = 1 << 30;
@@ -96,11 +97,15 @@ impl fmt::Display for ImageError {
             Self::Changing => f.write_str("it is being written to"),
             Self::Cut => f.write_str("it is not whole: its own header says that it is longer"),
             Self::Unfit(why) => f.write_str(why),
-            Self::Copy(error) => write!(
-                f,
-                "no private copy of it can be made (memfd_create(2); vm.memfd_noexec=2 forbids \
-                 it): {error}"
-            ),
+            Self::Copy(error) => {
+                write!(f, "no private copy of it can be made (memfd_create(2)): {error}")?;
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        f.write_str("; sysctl vm.memfd_noexec=2 forbids it: set it to 1 or 0")
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
@@ -144,21 +149,7 @@ impl Image {
     /// # Errors
     /// Those of memfd_create(2) and write(2).
     pub fn copy(&self, name: &str) -> Result<OwnedFd, ImageError> {
-        self.try_copy(name).map_err(ImageError::Copy)
-    }
-
-    fn try_copy(&self, name: &str) -> Result<OwnedFd, io::Error> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        // Linux knows the flag since 6.3, and wants it where vm.memfd_noexec is 1.
-        let fd = match memfd_create(name, flags | MemfdFlags::EXEC) {
-            Err(Errno::INVAL) => memfd_create(name, flags)?,
-            result => result?,
-        };
-        let mut file = File::from(fd);
-        file.write_all(&self.bytes)?;
-        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-        fcntl_add_seals(&file, seals)?;
-        Ok(file.into())
+        sealed_file(name, Use::Code, &[&self.bytes]).map_err(ImageError::Copy)
     }
 }
 
@@ -263,13 +254,10 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_can_be_neither_written_nor_cut() {
-        let folder = Folder::new("copy");
-        folder.file("app.so", b"some code");
-        let image = Image::read(&folder.path().join("app.so")).expect("a file");
-        let mut file = File::from(image.copy("app.so").expect("a copy"));
-        assert_eq!(file.metadata().expect("its size").len(), 9);
-        assert!(file.write(b"x").is_err() && file.set_len(0).is_err());
+    fn the_setting_that_forbids_copies_is_named_when_it_does() {
+        let said = |errno: rustix::io::Errno| ImageError::Copy(errno.into()).to_string();
+        assert!(said(rustix::io::Errno::ACCESS).contains("vm.memfd_noexec=2"));
+        assert!(!said(rustix::io::Errno::NOSPC).contains("noexec"), "it has nothing to do with it");
     }
 
     #[test]

@@ -232,6 +232,8 @@ mod tests {
                 flags: 0,
                 upgrade: None,
                 drain: None,
+                save: None,
+                restore: None,
             };
             let names = Callbacks::linked(Box::leak(Box::new(table))).subprotocols();
             names.map_err(|error| error.to_string())

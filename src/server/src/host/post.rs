@@ -67,7 +67,8 @@ impl Post {
         self.waker.sleeper().announce();
         // The second look: whoever published before the announcement did not wake us.
         let has_calls = self.posted.has_calls();
-        if !self.has_news() && !self.right.is_recalled() && !has_calls {
+        let is_to_shed = self.waker.is_to_shed();
+        if !self.has_news() && !self.right.is_recalled() && !has_calls && !is_to_shed {
             return Rest::Asleep(bed);
         }
         match bed.kept.or_else(|| self.right.take()) {
@@ -226,7 +227,8 @@ impl Deputy for Substitute {
             self.post.right.recall();
         }
         self.post.right.leave(app);
-        if is_for_its_thread || self.post.right.is_wanted() || self.post.has_news() {
+        let is_wanted = self.post.right.is_wanted() || self.post.waker.is_to_shed();
+        if is_for_its_thread || is_wanted || self.post.has_news() {
             self.post.waker.wake();
         }
     }

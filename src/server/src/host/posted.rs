@@ -37,9 +37,14 @@ impl Posted {
         self.mailbox.collect()
     }
 
+    /// Takes all calls that wait for the last time: what comes is refused.
+    pub fn collect_last(&self) -> Collected<Call> {
+        self.mailbox.close()
+    }
+
     /// The app is not called any more: discards what waits, and refuses what comes.
     pub fn close(&self) {
-        drop(self.mailbox.close());
+        drop(self.collect_last());
     }
 }
 

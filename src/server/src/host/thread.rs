@@ -6,15 +6,18 @@ use super::api::AppFault;
 use super::app_loop::{AppLoop, Turn};
 use super::context::Clock;
 use super::post::{Post, Rest};
+use crate::message::TakenUp;
 
 /// After so long without anything to do, memory that only a burst needed is given back.
 const TRIM_AFTER: Duration = Duration::from_secs(1);
 
-/// Runs an app to its end, on the thread that is to be its own. `ready` hears how `init` went.
+/// Runs an app to its end, on the thread that is to be its own. `ready` hears how `init` went; after
+/// that the app takes up the clients that have lived on over a restart, if that is how it begins.
 pub fn run(
     mut app: Box<AppLoop>,
     post: &Post,
     clock: Clock,
+    taken_up: Option<TakenUp>,
     ready: impl FnOnce(Result<(), AppFault>),
 ) {
     let result = app.init();
@@ -22,9 +25,15 @@ pub fn run(
     if let Err(fault) = result {
         return app.fail(fault);
     }
+    if let Some(taken_up) = taken_up {
+        app.restore(taken_up);
+    }
     let mut look_at = None;
     loop {
         post.waker().note_turn();
+        if post.waker().take_shedding() {
+            app.shed();
+        }
         let timer = match app.turn() {
             Turn::Over => return,
             Turn::Busy if post.is_asked_for(&app) => {

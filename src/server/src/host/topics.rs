@@ -5,22 +5,35 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::message::ClientId;
+use crate::message::{ClientId, TopicRow, TopicTable};
 
-/// How many topics there may be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How many topics an app may have. Read for each subscription, and changed by a reload: of those that
+/// there are all stay.
+#[derive(Debug)]
 pub struct TopicLimits {
-    /// That one client is subscribed to at a time.
-    pub per_client: usize,
-    /// That have subscribers at a time.
-    pub per_app: usize,
+    per_client: AtomicUsize,
+    per_app: AtomicUsize,
+}
+
+impl TopicLimits {
+    /// So many that one client is subscribed to, and that have subscribers, at a time.
+    pub fn new(per_client: usize, per_app: usize) -> Self {
+        Self { per_client: per_client.into(), per_app: per_app.into() }
+    }
+
+    /// Lets there be so many from now on.
+    pub fn set(&self, per_client: usize, per_app: usize) {
+        self.per_client.store(per_client, Ordering::Relaxed);
+        self.per_app.store(per_app, Ordering::Relaxed);
+    }
 }
 
 /// The topics of an app that have subscribers.
 #[derive(Debug)]
 pub struct Topics {
-    limits: TopicLimits,
+    limits: Arc<TopicLimits>,
     by_name: HashMap<Arc<[u8]>, Topic>,
     /// What each client that is subscribed to anything is subscribed to: names out of `by_name`, to
     /// be compared by their place in memory.
@@ -75,7 +88,7 @@ impl Topic {
 
 impl Topics {
     /// None yet.
-    pub fn new(limits: TopicLimits) -> Self {
+    pub fn new(limits: Arc<TopicLimits>) -> Self {
         Self { limits, by_name: HashMap::new(), of_clients: HashMap::new(), last_number: 0 }
     }
 
@@ -90,22 +103,33 @@ impl Topics {
     /// If it may have no more topics, or the app; then nothing has changed.
     pub fn subscribe(&mut self, id: ClientId, name: &[u8]) -> Result<Option<u64>, LimitReached> {
         let known = self.by_name.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        let names = self.of_clients.get(&id).map_or(&[][..], Vec::as_slice);
+        let names = self.names(id);
         if known.as_ref().is_some_and(|known| names.iter().any(|name| Arc::ptr_eq(name, known))) {
             return Ok(None);
         }
-        let is_one_too_many = known.is_none() && self.by_name.len() >= self.limits.per_app;
-        if is_one_too_many || names.len() >= self.limits.per_client {
+        let (per_client, per_app) = (&self.limits.per_client, &self.limits.per_app);
+        let per_app = per_app.load(Ordering::Relaxed);
+        let is_one_too_many = known.is_none() && self.by_name.len() >= per_app;
+        if is_one_too_many || names.len() >= per_client.load(Ordering::Relaxed) {
             return Err(LimitReached);
         }
-        let name = known.unwrap_or_else(|| name.into());
+        Ok(Some(self.add(id, known.unwrap_or_else(|| name.into()))))
+    }
+
+    /// What a client is subscribed to.
+    fn names(&self, id: ClientId) -> &[Arc<[u8]>] {
+        self.of_clients.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a subscription that there is not yet. The number of the topic.
+    fn add(&mut self, id: ClientId, name: Arc<[u8]>) -> u64 {
         let topic = self.by_name.entry(Arc::clone(&name)).or_insert_with(|| {
             self.last_number += 1;
             Topic { number: self.last_number, presences: Vec::with_capacity(1) }
         });
         topic.count_in(id.worker());
         self.of_clients.entry(id).or_default().push(name);
-        Ok(Some(topic.number))
+        topic.number
     }
 
     /// Ends a subscription. The number of the topic, if there was one.
@@ -147,6 +171,37 @@ impl Topics {
             known.is_some_and(|known| names.iter().any(|name| Arc::ptr_eq(name, known)))
         };
         self.of_clients.iter().filter(move |(_, names)| has(names)).map(|(id, _)| *id)
+    }
+
+    /// The numbers of the topics that a client is subscribed to.
+    pub fn numbers(&self, id: ClientId) -> Vec<u64> {
+        self.names(id).iter().filter_map(|name| Some(self.by_name.get(name)?.number)).collect()
+    }
+
+    /// All topics, for the next process.
+    pub fn export(&self) -> TopicTable {
+        let row = |name: &Arc<[u8]>| TopicRow { name: name.to_vec(), clients: Vec::new() };
+        let mut topics: Vec<_> = self.by_name.keys().map(row).collect();
+        let places: HashMap<_, _> = self.by_name.keys().zip(0..).collect();
+        for (id, names) in &self.of_clients {
+            let places = names.iter().filter_map(|name| places.get(name));
+            places.for_each(|at: &usize| topics[*at].clients.push(*id));
+        }
+        TopicTable { topics }
+    }
+
+    /// Takes the topics of the process before, as far as their subscribers are known. Limits apply to
+    /// what comes later.
+    pub fn import(&mut self, table: &TopicTable, is_known: impl Fn(ClientId) -> bool) {
+        for TopicRow { name, clients } in &table.topics {
+            let known = self.by_name.get_key_value(&name[..]).map(|(name, _)| Arc::clone(name));
+            let name = known.unwrap_or_else(|| name.as_slice().into());
+            for id in clients.iter().copied().filter(|id| is_known(*id)) {
+                if !self.names(id).contains(&name) {
+                    self.add(id, Arc::clone(&name));
+                }
+            }
+        }
     }
 
     /// Gives back the memory of what is no more.

@@ -1,7 +1,7 @@
 //! Short forms of the functions above: `log::error!(app: name, "text {}", arguments)`.
 //! Not for: other crates, which have no business in the daemon's log.
 //!
-//! Fields (`app`, `worker`, `client`, `peer`, `code`) come first, each with its value; nothing is
+//! Fields (`id`, `app`, `worker`, `client`, `peer`, `code`) come first, each with its value; nothing is
 //! evaluated when the level is not logged.
 #![allow(
     unused_macros,
@@ -11,6 +11,9 @@
 
 /// The fields of a line, converted to what [`super::Fields`] holds.
 macro_rules! field {
+    (id, $value:expr) => {
+        ::core::option::Option::Some($value)
+    };
     (app, $value:expr) => {
         ::core::option::Option::Some(::core::convert::AsRef::<str>::as_ref(&$value))
     };

@@ -4,6 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use libsystemd::logging::{self, Priority};
 
@@ -38,6 +39,7 @@ impl Record {
                 record.fields.push((name, value, short));
             }
         };
+        add("MESSAGE_ID", about.id.map(|id| id.to_string()), "");
         add("RINGSOCKET_APP", about.app.map(escape), "app");
         add("RINGSOCKET_WORKER", about.worker.map(|worker| worker.to_string()), "worker");
         add("RINGSOCKET_CLIENT", about.client.map(|client| format!("{client:016x}")), "client");
@@ -77,9 +79,14 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// The journal if stderr is connected to it (`JOURNAL_STREAM`), else stderr.
+    /// The journal if stderr is connected to it (`JOURNAL_STREAM`), else stderr. The environment is
+    /// looked at once.
     pub(super) fn detect() -> Self {
-        if logging::connected_to_journal() { Writer::Journal } else { Writer::stderr() }
+        static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+        match IS_JOURNAL.get_or_init(logging::connected_to_journal) {
+            true => Writer::Journal,
+            false => Writer::stderr(),
+        }
     }
 
     pub(super) fn stderr() -> Self {
@@ -192,13 +199,22 @@ mod tests {
             worker: Some(3),
             client: Some(0x10_0000_0002),
             peer: Some(&peer),
-            code: None,
+            ..Fields::default()
         };
         assert_eq!(
             record(fields, format_args!("gone")).plain(),
             "gone [app=echo worker=3 client=0000001000000002 peer=[2001:db8::1]:99]"
         );
         assert_eq!(record(Fields::default(), format_args!("a {}", 1)).plain(), "a 1");
+    }
+
+    #[test]
+    fn what_kind_of_line_it_is_is_for_the_journal_alone() {
+        let fields = Fields { id: Some(crate::log::id::STOPPED), ..Fields::default() };
+        let record = record(fields, format_args!("stopped"));
+        let id = field(&record, "MESSAGE_ID").expect("it has one");
+        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert_eq!(record.plain(), "stopped");
     }
 
     #[test]

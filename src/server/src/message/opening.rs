@@ -1,11 +1,13 @@
 //! What an app is told of the request that opens a connection, as it lies in a record.
 
+use super::secured::Secured;
 use super::{PeerAddress, u16_at, u32_at};
+use crate::tls::Identity;
 
 /// The request that opened a connection, as the payload of [`Inbound::Open`](super::Inbound::Open).
 ///
 /// A list of fields, each with a length of four bytes before it: address, path, query, host,
-/// subprotocol, then name and value of each request header.
+/// subprotocol, TLS, then name and value of each request header.
 #[derive(Clone, Copy)]
 pub struct Opening<'a> {
     /// Where the connection comes from.
@@ -18,6 +20,8 @@ pub struct Opening<'a> {
     pub host: &'a [u8],
     /// The subprotocol agreed on; empty without one.
     pub subprotocol: &'a [u8],
+    /// The TLS connection that it came by; `None`: it came without.
+    pub tls: Option<Secured<'a>>,
     fields: &'a [u8],
 }
 
@@ -26,13 +30,11 @@ impl<'a> Opening<'a> {
     pub fn write<'h>(
         address: PeerAddress,
         [path, query, host, subprotocol]: [&[u8]; 4],
+        identity: Option<&Identity>,
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
         out: &mut Vec<u8>,
     ) {
-        let mut field = |bytes: &[u8]| {
-            out.extend_from_slice(&(bytes.len() as u32).to_ne_bytes());
-            out.extend_from_slice(bytes);
-        };
+        let mut field = |bytes: &[u8]| push_field(bytes, out);
         match address {
             PeerAddress::Unix => field(&[]),
             PeerAddress::V4(ip, port) => {
@@ -49,9 +51,12 @@ impl<'a> Opening<'a> {
             }
         }
         [path, query, host, subprotocol].into_iter().for_each(&mut field);
+        let size = identity.map_or(0, Identity::told_size);
+        out.extend_from_slice(&(size as u32).to_ne_bytes());
+        Secured::write(identity, out);
         for (name, value) in headers {
-            field(name);
-            field(value);
+            push_field(name, out);
+            push_field(value, out);
         }
     }
 
@@ -69,7 +74,8 @@ impl<'a> Opening<'a> {
         };
         let mut next = || next_field(&mut bytes);
         let (path, query, host, subprotocol) = (next()?, next()?, next()?, next()?);
-        Some(Self { address, path, query, host, subprotocol, fields: bytes })
+        let tls = Secured::read(next()?);
+        Some(Self { address, path, query, host, subprotocol, tls, fields: bytes })
     }
 
     /// Name and value of each request header, in the order of the request.
@@ -79,8 +85,14 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Takes one length-prefixed field off the front.
-fn next_field<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+/// Appends a field with its length before it.
+pub(super) fn push_field(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as u32).to_ne_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Takes one such field off the front.
+pub(super) fn next_field<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = u32_at(bytes, 0)? as usize;
     let field = bytes.get(4..4 + len)?;
     *bytes = &bytes[4 + len..];

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod openings;
+
 #[test]
 fn a_client_id_keeps_its_parts() {
     let id = ClientId::new(255, 0x00ff_fffe, u32::MAX);
@@ -22,6 +24,7 @@ fn inbound_records_come_back_as_they_went() {
         Inbound::Upgrade { client, endpoint: 7, opening: b"xyz" },
         Inbound::Entered { client },
         Inbound::Withdrawn { client },
+        Inbound::Park,
     ] {
         let (head, payload) = record.encode();
         let inline = [&head, payload].concat();
@@ -81,6 +84,18 @@ fn outbound_records_name_their_topic() {
 }
 
 #[test]
+fn words_without_clients_come_back_as_they_went() {
+    for (head, record) in [
+        (Outbound::drained_head(), Outbound::Drained),
+        (Outbound::parked_head(), Outbound::Parked),
+        (Outbound::fault_head(), Outbound::Fault),
+    ] {
+        assert_eq!(Outbound::decode(&head, None), Some(record));
+        assert_eq!(record.clients(), None);
+    }
+}
+
+#[test]
 fn an_address_looks_the_same_whatever_way_it_took() {
     for (given, seen) in [
         ("192.0.2.7:80", "192.0.2.7:80"),
@@ -92,19 +107,4 @@ fn an_address_looks_the_same_whatever_way_it_took() {
         assert_eq!(address.to_inet(), seen.parse().ok());
     }
     assert_eq!((PeerAddress::Unix.ip(), PeerAddress::Unix.to_inet()), (None, None));
-}
-
-#[test]
-fn an_opening_keeps_address_and_headers() {
-    for address in ["127.0.0.1:80", "[2001:db8::1]:65535"] {
-        let address = PeerAddress::inet(address.parse().expect("an address"));
-        let headers = [(&b"Host"[..], &b"a"[..]), (b"X", b"")];
-        let mut bytes = Vec::new();
-        Opening::write(address, [b"/p", b"q=1", b"a", b""], headers.into_iter(), &mut bytes);
-        let opening = Opening::read(&bytes).expect("what was written");
-        assert_eq!(opening.address, address);
-        assert_eq!((opening.path, opening.query), (&b"/p"[..], &b"q=1"[..]));
-        assert_eq!(opening.headers().collect::<Vec<_>>(), headers);
-        assert!(Opening::read(&bytes[..10]).is_none());
-    }
 }

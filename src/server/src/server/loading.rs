@@ -29,7 +29,11 @@ impl Library {
         let library = image.and_then(|image| Self::of(app, &image));
         if let Err(error) = &library {
             let path = app.path.display();
-            log::error!(app: app.name, "app not loaded: {path}: {error}");
+            log::error!(
+                id: log::id::APP_NOT_LOADED,
+                app: app.name,
+                "app not loaded: {path}: {error}"
+            );
         }
         library
     }

@@ -6,16 +6,19 @@
 //! its own, on which nobody waits.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::assets::Assets;
 use super::loading::Library;
 use crate::config::{self, Config, Source, Surroundings};
 use crate::host::image::{Image, ImageError, Print, Stamp};
 use crate::host::library::LoadError;
-use crate::host::pace::Threads;
 use crate::log;
+use crate::systemd::sockets::{self, Listener};
+use crate::tls::Terms;
 
 /// So long files are waited for that are being written to.
 pub(super) const SETTLE_WAIT: Duration = Duration::from_secs(5);
@@ -27,21 +30,27 @@ const SETTLE_TICK: Duration = Duration::from_millis(100);
 pub(super) struct Look {
     pub(super) source: Source,
     pub(super) around: Surroundings,
+    /// The sockets that there are.
+    pub(super) doors: Vec<Listener>,
+    /// What TLS handshakes are about until now.
+    pub(super) tls: Arc<Terms>,
     /// What is served well, by name.
     pub(super) known: HashMap<String, Known>,
 }
 
 /// An app that is served.
 pub(super) struct Known {
-    pub(super) path: PathBuf,
+    pub(super) app: config::App,
     pub(super) stamp: Stamp,
     pub(super) print: Print,
-    pub(super) threads: Threads,
 }
 
 /// What it finds.
 pub(super) struct Found {
     pub(super) config: Config,
+    /// The sockets, as they are to be served.
+    pub(super) doors: Vec<Listener>,
+    pub(super) assets: Assets,
     /// Apps that are new, or others than before.
     pub(super) loaded: Vec<Library>,
     /// Names of apps whose files are not there any more.
@@ -50,6 +59,13 @@ pub(super) struct Found {
     pub(super) troubles: Vec<(String, String)>,
     /// Some file is being written to: it should be looked at again.
     pub(super) is_unsettled: bool,
+}
+
+/// What has become of the apps.
+struct Taken {
+    loaded: Vec<Library>,
+    gone: Vec<String>,
+    troubles: Vec<(String, String)>,
 }
 
 /// What is to be said of the file of one app.
@@ -70,7 +86,7 @@ impl Look {
     /// Looks until nothing changes any more, or for [`SETTLE_WAIT`], and loads what is new.
     ///
     /// # Errors
-    /// Lines that say why the configuration cannot be used.
+    /// Lines that say why the configuration cannot be used, here and now.
     pub(super) fn look(&self) -> Result<Found, Vec<String>> {
         let deadline = Instant::now() + SETTLE_WAIT;
         loop {
@@ -78,24 +94,60 @@ impl Look {
                 report.log();
                 report.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
             })?;
-            let config = loaded.config;
+            let mut config = loaded.config;
+            self.keep_unreadable(&mut config);
             let verdicts: Vec<_> = config.apps.iter().map(|app| self.examine(app)).collect();
             let is_gap = self.has_fresh_gap(&config, &verdicts);
             let is_unsettled = |verdict: &Verdict| matches!(verdict, Verdict::Unsettled(_));
             let has_settled = !is_gap && !verdicts.iter().any(is_unsettled);
             if has_settled || Instant::now() >= deadline {
                 loaded.warnings.log();
-                return Ok(take_up(config, verdicts, !has_settled));
+                return self.gather(config, verdicts, !has_settled);
             }
             thread::sleep(SETTLE_TICK);
         }
     }
 
+    /// Everything that takes time, what is likely to fail first: apps are only loaded if all else is
+    /// well, as a library that is loaded stays for ever.
+    fn gather(
+        &self,
+        config: Config,
+        verdicts: Vec<Verdict>,
+        is_unsettled: bool,
+    ) -> Result<Found, Vec<String>> {
+        let fitted = sockets::refit(&self.doors, &config.ports, !config.certs.is_empty())?;
+        let warnings = fitted.warnings.iter();
+        warnings.for_each(|one| log::warning!(id: log::id::PORT_WITHOUT_SOCKET, "{one}"));
+        let doors = fitted.listeners;
+        let assets = Assets::read(&config, &doors, Some(&self.tls))?;
+        let Taken { loaded, gone, mut troubles } = take_up(&config, verdicts);
+        troubles.extend(assets.troubles.iter().cloned());
+        Ok(Found { config, doors, assets, loaded, gone, troubles, is_unsettled })
+    }
+
+    /// An app whose file in the folder is none any more, or is not to be had for a reason which says
+    /// nothing of it, has not been removed: that it cannot be read is said of it then.
+    fn keep_unreadable(&self, config: &mut Config) {
+        if !config.apps_of_folder {
+            return;
+        }
+        for (name, Known { app, .. }) in &self.known {
+            let is_there = match std::fs::metadata(&app.path) {
+                Ok(about) => !about.is_file(),
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+            };
+            if is_there && !config.apps.iter().any(|app| app.name == *name) {
+                config.apps.push(app.clone());
+            }
+        }
+    }
+
     fn examine(&self, app: &config::App) -> Verdict {
-        let known = self.known.get(&app.name).filter(|known| known.threads == app.threads);
+        let known = self.known.get(&app.name).filter(|known| known.app.threads == app.threads);
         let stamp = match Stamp::look(&app.path) {
             Ok(stamp) => stamp,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Verdict::Gone,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Verdict::Gone,
             Err(error) => return Verdict::Bad(error.to_string()),
         };
         if known.is_some_and(|known| known.stamp == stamp) {
@@ -122,13 +174,13 @@ impl Look {
             apps.any(|(app, verdict)| app.name == *name && !matches!(verdict, Verdict::Gone))
         };
         let gone = self.known.iter().filter(|(name, _)| !is_there(name));
-        let folders = gone.filter_map(|(_, known)| known.path.parent());
+        let folders = gone.filter_map(|(_, known)| known.app.path.parent());
         folders.into_iter().any(|dir| Stamp::look(dir).is_ok_and(|stamp| !stamp.is_quiet()))
     }
 }
 
 /// Loads what is new.
-fn take_up(config: Config, verdicts: Vec<Verdict>, is_unsettled: bool) -> Found {
+fn take_up(config: &Config, verdicts: Vec<Verdict>) -> Taken {
     let (mut loaded, mut gone, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for (app, verdict) in config.apps.iter().zip(verdicts) {
         let result = match verdict {
@@ -143,10 +195,15 @@ fn take_up(config: Config, verdicts: Vec<Verdict>, is_unsettled: bool) -> Found 
         match result {
             Ok(library) => loaded.push(library),
             Err(why) => {
-                log::error!(app: app.name, "app not loaded: {}: {why}", app.path.display());
+                log::error!(
+                    id: log::id::APP_NOT_LOADED,
+                    app: app.name,
+                    "app not loaded: {}: {why}",
+                    app.path.display()
+                );
                 troubles.push((app.name.clone(), why));
             }
         }
     }
-    Found { config, loaded, gone, troubles, is_unsettled }
+    Taken { loaded, gone, troubles }
 }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Fatal;
-use super::plumbing::{self, Ways};
+use super::plumbing::{self, Rules, Ways};
 use super::roster::Standing;
 use super::supervisor::Supervisor;
 use crate::log;
-use crate::site::Site;
 use crate::waker::Waker;
 use crate::worker::changes::{Arrival, Change};
 use crate::worker::retire::{Departure, Vacancy};
@@ -64,13 +63,12 @@ impl Supervisor {
             .collect()
     }
 
-    /// Tells the workers what changes.
+    /// Tells the workers what changes: who comes and goes, and the rules in force.
     pub(super) fn order(
         &mut self,
         arrivals: Vec<(usize, Vec<Ways>)>,
         served: &[usize],
         rooms: Vec<Room>,
-        site: Arc<Site>,
     ) {
         let wait = self.kit.config.waits.drain;
         let departing: Vec<_> =
@@ -79,7 +77,11 @@ impl Supervisor {
             if let Some(resident) = self.roster.get_mut(*number) {
                 let (since, presence) = (Instant::now(), Arc::clone(presence));
                 resident.standing = Standing::Draining { since, is_hurried: false, presence };
-                log::notice!(app: resident.name(), "app drains: its clients may stay for {wait:?}");
+                log::notice!(
+                    id: log::id::APP_DRAINS,
+                    app: resident.name(),
+                    "app drains: its clients may stay for {wait:?}"
+                );
             }
         }
         let hurried = self.hurry_the_oldest();
@@ -91,7 +93,17 @@ impl Supervisor {
                 Departure { app: *app, wait, vacancy, presence: Arc::clone(presence) }
             });
             let (departures, hurried) = (departures.collect(), hurried.clone());
-            orders.give(Change { arrivals, site: Arc::clone(&site), departures, hurried });
+            let Rules { site, policy } = self.kit.rules.clone();
+            orders.give(Change { arrivals, site, policy, departures, hurried });
+        }
+    }
+
+    /// Tells the workers of other rules, and that nobody comes or goes.
+    pub(super) fn order_rules(&self) {
+        for orders in &self.orders {
+            let Rules { site, policy } = self.kit.rules.clone();
+            let (arrivals, departures, hurried) = Default::default();
+            orders.give(Change { arrivals, site, policy, departures, hurried });
         }
     }
 
@@ -131,6 +143,7 @@ impl Supervisor {
         for number in &hurried {
             if let Some(resident) = self.roster.get_mut(*number) {
                 log::notice!(
+                    id: log::id::APP_HURRIED,
                     app: resident.name(),
                     "app is to go now: more than {DRAINING_MAX} apps drain"
                 );

@@ -1,6 +1,7 @@
-//! A reload: apps that have come into the folder are started, others are sent home, and the rest go
-//! on as they are.
-//! Not for: reading and loading files (`look`), or what workers are told of it (`ordering`).
+//! A reload: the configuration is read anew, apps that have come into the folder are started, others
+//! are sent home, and the rest go on under what the configuration says now.
+//! Not for: reading and loading files (`look`), what another configuration changes (`in_force`), or what
+//! workers are told of it (`ordering`).
 //!
 //! The main thread takes it step by step between its other duties and waits for nothing: first a
 //! thread looks and loads, then new apps run their `init` on threads of their own. Only then do
@@ -14,9 +15,11 @@ use std::time::{Duration, Instant};
 use super::loading::Library;
 use super::look::{Found, Known, Look, SETTLE_WAIT};
 use super::plumbing::{self, Ways};
-use super::roster::Standing;
+use super::raise_nofile;
+use super::roster::{Resident, Standing};
+use super::status;
 use super::supervisor::{Supervisor, tell};
-use crate::config::{Config, Waits};
+use crate::config::{Config, Surroundings};
 use crate::host::api::AppFault;
 use crate::log;
 use crate::sys::clock;
@@ -29,6 +32,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// but no more than so often: one that stays as it is will never be whole. Whoever changes it then has
 /// the folder looked at anyway (ringsocket-apps.path), or asks for it.
 const LOOKS: u32 = 5;
+
+/// The status while a thread looks what there is.
+const LOOKING: &str = "Reloading: reading the configuration, certificates, pages and apps";
 
 /// When files that were being written to are looked at again, after so many looks of that kind.
 fn next_look(look_c: u32) -> Option<Duration> {
@@ -70,7 +76,7 @@ impl Supervisor {
         let asked = is_asked.then(clock::monotonic);
         if is_asked {
             log::notice!("reloading");
-            tell(notify::reloading("Reloading"));
+            tell(notify::reloading(LOOKING));
         }
         if self.loader.as_ref().is_some_and(|loader| !loader.is_finished()) {
             let what = "an earlier reload is still busy loading a library: restart the service";
@@ -95,11 +101,27 @@ impl Supervisor {
         let well = self.roster.residents().filter(|resident| resident.is_well());
         let known = well.map(|resident| {
             let Library { config, stamp, print, .. } = &resident.library;
-            let (path, threads) = (config.path.clone(), config.threads);
-            (config.name.clone(), Known { path, stamp: *stamp, print: *print, threads })
+            let (app, stamp, print) = (config.clone(), *stamp, *print);
+            (app.name.clone(), Known { app, stamp, print })
         });
-        let (source, around) = (self.kit.source.clone(), self.kit.around.clone());
-        Look { source, around, known: known.collect() }
+        let (source, doors) = (self.kit.source.clone(), self.kit.doors.clone());
+        // prlimit(1) may have changed the limit of open files.
+        let around = Surroundings { nofile: raise_nofile(), ..self.kit.around.clone() };
+        let tls = Arc::clone(&self.kit.rules.site.tls);
+        Look { source, around, doors, tls, known: known.collect() }
+    }
+
+    /// The status, during a reload that was asked for.
+    pub(super) fn reloading(&self) -> Option<String> {
+        let reload = self.reload.as_ref().filter(|reload| reload.asked.is_some())?;
+        match &reload.stage {
+            Stage::Starting(_, candidates) if !candidates.is_empty() => {
+                let residents = candidates.iter().map(|one| self.roster.get(one.number));
+                let names = residents.map(|one| one.map_or("an app", Resident::name));
+                Some(status::waiting_for_init("Reloading", names))
+            }
+            Stage::Looking(_) | Stage::Starting(..) => Some(LOOKING.to_owned()),
+        }
     }
 
     /// Takes the next step, if it is time for one.
@@ -141,10 +163,10 @@ impl Supervisor {
         let mut candidates = Vec::new();
         for library in std::mem::take(&mut found.loaded) {
             let name = library.config.name.clone();
-            match self.start_candidate(library) {
+            match self.start_candidate(library, &found.config) {
                 Ok(candidate) => candidates.push(candidate),
                 Err(why) => {
-                    log::error!(app: name, "app not started: {why}");
+                    log::error!(id: log::id::APP_NOT_LOADED, app: name, "app not started: {why}");
                     found.troubles.push((name, why));
                 }
             }
@@ -154,14 +176,14 @@ impl Supervisor {
         self.reload = Some(Reload { asked, until, stage });
     }
 
-    fn start_candidate(&mut self, library: Library) -> Result<Candidate, String> {
+    fn start_candidate(&mut self, library: Library, config: &Config) -> Result<Candidate, String> {
         let is_same = |name: &str| name == library.config.name;
         if self.roster.residents().any(|one| one.is_given_up() && is_same(one.name())) {
             return Err("its `init` of an earlier reload still runs".to_owned());
         }
         let number = self.roster.next();
         let wakers: Vec<_> = self.workers.iter().map(|one| Arc::clone(&one.waker)).collect();
-        let (app, ways) = plumbing::lay_app(&self.kit.config, number, &library, &wakers)
+        let (app, ways) = plumbing::lay_app(config, &self.kit.topics, number, &library, &wakers)
             .map_err(|error| error.to_string())?;
         let (sender, init) = mpsc::channel();
         let ready = move |result| {
@@ -199,7 +221,7 @@ impl Supervisor {
                 }
             };
             if let Some(name) = self.give_up(candidate.number, candidate.ways) {
-                log::error!(app: name, "app not started: {why}");
+                log::error!(id: log::id::APP_NOT_LOADED, app: name, "app not started: {why}");
                 found.troubles.push((name, why));
             }
         }
@@ -223,100 +245,79 @@ impl Supervisor {
     /// Has workers serve what has been found.
     fn finish_reload(&mut self, asked: Option<Duration>, found: Found) {
         let arrivals = std::mem::take(&mut self.arrivals);
-        let mut served: Vec<(usize, usize)> = Vec::new();
-        for (at, app) in found.config.apps.iter().enumerate() {
-            let is_new =
-                |number: &usize| self.roster.get(*number).is_some_and(|one| one.name() == app.name);
-            let new = arrivals.iter().map(|(number, _)| *number).find(is_new);
-            let old = self.roster.serving(&app.name).filter(|_| !found.gone.contains(&app.name));
-            served.extend(new.or(old).map(|number| (number, at)));
-        }
-        log_what_stays(&self.kit.config, &found.config);
-        let config = merge(&self.kit.config, &found.config);
-        for &(number, at) in &served {
-            if let Some(resident) = self.roster.get_mut(number) {
-                resident.library.config.endpoints.clone_from(&config.apps[at].endpoints);
-            }
-        }
-        let libraries = served.iter().filter_map(|&(number, _)| {
-            self.roster.get(number).map(|resident| (number, &resident.library))
-        });
-        let libraries: Vec<_> = libraries.collect();
+        let served = self.choose(&arrivals, &found);
         let numbers: Vec<_> = served.iter().map(|&(number, _)| number).collect();
-        let site = plumbing::build_site(&config, libraries.into_iter(), &self.kit.doors);
-        match site.and_then(|site| Ok((site, self.make_room(&arrivals, &numbers)?))) {
-            Ok((site, rooms)) => {
-                self.kit.config = config;
-                self.order(arrivals, &numbers, rooms, Arc::new(site));
-                self.conclude(asked, found);
-            }
+        let rooms = match self.make_room(&arrivals, &numbers) {
+            Ok(rooms) => rooms,
             Err(error) => {
                 for (number, ways) in arrivals {
                     self.give_up(number, ways);
                 }
-                self.fail_reload(asked, vec![error.to_string()]);
+                return self.fail_reload(asked, vec![error.to_string()]);
+            }
+        };
+        for &(number, at) in &served {
+            if let Some(resident) = self.roster.get_mut(number) {
+                resident.library.config.endpoints.clone_from(&found.config.apps[at].endpoints);
             }
         }
+        let Found { config, doors, assets, troubles, is_unsettled, .. } = found;
+        self.put_in_force(config, doors, &assets, &numbers);
+        self.order(arrivals, &numbers, rooms);
+        self.conclude(asked, troubles, is_unsettled);
+    }
+
+    /// The apps that are to be served: their numbers, and places in the configuration.
+    fn choose(&self, arrivals: &[(usize, Vec<Ways>)], found: &Found) -> Vec<(usize, usize)> {
+        let number_of = |name: &str| {
+            let is_new =
+                |number: &usize| self.roster.get(*number).is_some_and(|one| one.name() == name);
+            let new = arrivals.iter().map(|(number, _)| *number).find(is_new);
+            let is_gone = || found.gone.iter().any(|gone| gone == name);
+            new.or_else(|| self.roster.serving(name).filter(|_| !is_gone()))
+        };
+        let apps = found.config.apps.iter().enumerate();
+        apps.filter_map(|(at, app)| Some((number_of(&app.name)?, at))).collect()
     }
 
     /// Says what came of the reload.
-    fn conclude(&mut self, asked: Option<Duration>, found: Found) {
-        let wait = if found.is_unsettled { next_look(self.look_c) } else { None };
+    fn conclude(
+        &mut self,
+        asked: Option<Duration>,
+        troubles: Vec<(String, String)>,
+        is_unsettled: bool,
+    ) {
+        let wait = if is_unsettled { next_look(self.look_c) } else { None };
         self.look_again = wait.map(|wait| Instant::now() + wait);
-        self.troubles = found.troubles;
+        self.troubles = troubles;
+        if asked.is_some() {
+            let status = self.serving();
+            match self.troubles.is_empty() {
+                true => log::notice!(id: log::id::RELOADED, "reloaded: {status}"),
+                false => log::notice!(id: log::id::RELOAD_INCOMPLETE, "reloaded: {status}"),
+            }
+        }
         let line = |(name, why): &(String, String)| format!("{name}: {why}");
         self.report(asked, self.troubles.iter().map(line).collect());
     }
 
     /// Says why a reload has changed nothing.
     fn fail_reload(&mut self, asked: Option<Duration>, lines: Vec<String>) {
-        log::error!("the reload has failed, and all goes on as before: {}", lines.join("; "));
+        log::error!(
+            id: log::id::RELOAD_FAILED,
+            "the reload has failed, and all goes on as before: {}",
+            lines.join("; ")
+        );
         self.report(asked, lines);
     }
 
+    /// Tells systemd, and whoever has asked for it, that the reload is over.
     fn report(&mut self, asked: Option<Duration>, lines: Vec<String>) {
         let Some(asked) = asked else { return };
-        let status = self.status();
-        log::notice!("reloaded: {status}");
-        tell(notify::ready(&status));
+        tell(notify::ready(&self.serving()));
         if let Err(error) = outcome::write(asked, &lines) {
             log::warning!("the outcome of the reload cannot be written down: {error}");
         }
-    }
-}
-
-/// The configuration with as much of another as a reload takes over.
-fn merge(old: &Config, new: &Config) -> Config {
-    let waits = Waits { drain: new.waits.drain, init: new.waits.init, ..old.waits };
-    Config { apps: new.apps.clone(), waits, ..old.clone() }
-}
-
-/// Names what has been changed in the configuration and is not taken over.
-fn log_what_stays(old: &Config, new: &Config) {
-    let kept = merge(old, new);
-    let mut limits = new.limits;
-    let mut worker_c = new.worker_c;
-    if old.apps.len() != new.apps.len() {
-        // Their defaults depend on how many apps there are.
-        worker_c = old.worker_c;
-        limits.fd_alloc_c = old.limits.fd_alloc_c;
-        limits.max_conn_c_per_addr = old.limits.max_conn_c_per_addr;
-    }
-    let parts = [
-        ("log_level", kept.log_level != new.log_level),
-        ("worker_c", kept.worker_c != worker_c),
-        ("ports", kept.ports != new.ports),
-        ("sizes and numbers", kept.limits != limits),
-        ("waits other than drain_wait and init_wait", kept.waits != new.waits),
-        ("deflate_*", kept.deflate != new.deflate),
-        ("health_path", kept.health_path != new.health_path),
-        ("trusted_proxies", kept.trusted_proxies != new.trusted_proxies),
-        ("forwarded_header", kept.forwarded_header != new.forwarded_header),
-    ];
-    let changed: Vec<_> = parts.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
-    if !changed.is_empty() {
-        let what = changed.join(", ");
-        log::warning!("changed in the configuration, but only a restart takes it over: {what}");
     }
 }
 

@@ -2,11 +2,12 @@
 //! go.
 //! Not for: deciding who comes and goes (`reload`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::loading::Library;
 use super::supervised::Supervised;
+use crate::message::Saved;
 use crate::systemd::watchdog::Sign;
 
 /// An app that has a thread.
@@ -14,6 +15,10 @@ pub(super) struct Resident {
     pub(super) library: Library,
     pub(super) thread: Supervised,
     pub(super) standing: Standing,
+    /// What it was told of the largest message, in bytes.
+    pub(super) max_message: usize,
+    /// What it leaves behind when it parks.
+    pub(super) saved: Arc<OnceLock<Saved>>,
 }
 
 /// How an app stands.

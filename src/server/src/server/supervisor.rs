@@ -2,39 +2,50 @@
 //! that die or hang, and bring everything to an end in time.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::loading::Library;
-use super::plumbing::{Door, PlumbedApp, PlumbedWorker, Ways};
+use super::plumbing::{PlumbedApp, PlumbedWorker, Rules, Ways};
+use super::relief::Relief;
 use super::reload::Reload;
 use super::roster::{Resident, Roster, Standing};
+use super::status::Status;
 use super::supervised::Supervised;
 use super::{EX_SOFTWARE, Fatal};
 use crate::config::{Config, Source, Surroundings};
 use crate::host::api::AppFault;
 use crate::host::thread as app_thread;
+use crate::host::topics::TopicLimits;
 use crate::log;
+use crate::steering::Plan;
 use crate::sys::clock;
 use crate::sys::signal::{Signal, Signals};
 use crate::systemd::notify;
+use crate::systemd::sockets::Listener;
 use crate::systemd::watchdog::{self, Watchdog};
 use crate::worker::changes::Orders;
+use crate::worker::parked::Left;
 use crate::worker::{Counters, Shared, counters};
 
 /// How often the state is looked at,
 const TICK: Duration = Duration::from_secs(1);
 
-/// and how often during a reload.
-const RELOAD_TICK: Duration = Duration::from_millis(10);
+/// and how often during a reload, or while memory is given back.
+const SHORT_TICK: Duration = Duration::from_millis(10);
 
-/// How often a stop looks whether it is over.
-const STOP_TICK: Duration = Duration::from_millis(10);
-
-/// Bytes of the reason why an app is not there that the status has room for.
-const REASON_MAX: usize = 100;
+/// How the process is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// With all connections.
+    Stop,
+    /// Without them: the next process takes them up.
+    Park,
+}
 
 /// What a reload needs to know.
 pub(super) struct Kit {
@@ -42,12 +53,21 @@ pub(super) struct Kit {
     pub(super) around: Surroundings,
     /// The configuration as it is in force.
     pub(super) config: Config,
-    pub(super) doors: Vec<Door>,
+    /// The sockets, as they are served.
+    pub(super) doors: Vec<Listener>,
+    /// How many topics apps may have.
+    pub(super) topics: Arc<TopicLimits>,
+    /// What workers go by.
+    pub(super) rules: Rules,
+    /// The moment, by the monotonic clock, from which workers count.
+    pub(super) start: Duration,
+    /// Which connections they are given.
+    pub(super) steering: Arc<Plan>,
 }
 
 /// The threads, and what all of them share.
 pub(super) struct Supervisor {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pub(super) roster: Roster,
     pub(super) workers: Vec<Supervised>,
     /// How workers are told what changes, in their order.
@@ -66,8 +86,11 @@ pub(super) struct Supervisor {
     pub(super) look_again: Option<Instant>,
     /// How often in a row that has been done.
     pub(super) look_c: u32,
+    pub(super) relief: Relief,
     /// The thread that looks for a reload, or did so last.
     pub(super) loader: Option<JoinHandle<()>>,
+    /// What workers leave when they park.
+    pub(super) left: (Sender<Left<OwnedFd>>, Receiver<Left<OwnedFd>>),
 }
 
 impl Supervisor {
@@ -85,7 +108,9 @@ impl Supervisor {
             is_asked_again: false,
             look_again: None,
             look_c: 0,
+            relief: Relief::begin(),
             loader: None,
+            left: mpsc::channel(),
         }
     }
 
@@ -93,46 +118,59 @@ impl Supervisor {
     pub(super) fn start_app(
         &mut self,
         library: Library,
-        PlumbedApp { name, app, post }: PlumbedApp,
+        PlumbedApp { name, app, post, max_message, taken_up }: PlumbedApp,
         standing: Standing,
         ready: impl FnOnce(Result<(), AppFault>) + Send + 'static,
     ) -> io::Result<()> {
-        let waker = Arc::clone(post.waker());
+        let (waker, saved) = (Arc::clone(post.waker()), app.saved());
         let thread = Supervised::start(format!("app {name}"), waker, move || {
-            app_thread::run(app, &post, clock::monotonic, ready);
+            app_thread::run(app, &post, clock::monotonic, taken_up, ready);
         })?;
-        self.roster.seat(Resident { library, thread, standing });
+        self.roster.seat(Resident { library, thread, standing, max_message, saved });
         Ok(())
     }
 
     /// Starts a worker's thread.
     pub(super) fn start_worker(
         &mut self,
-        PlumbedWorker { mut worker, waker }: PlumbedWorker,
+        PlumbedWorker { mut worker, waker, pinning }: PlumbedWorker,
     ) -> io::Result<()> {
-        let title = format!("worker {}", self.workers.len());
+        let number = self.workers.len();
+        let title = format!("worker {number}");
         self.orders.push(worker.orders());
+        let sender = self.left.0.clone();
         self.workers.push(Supervised::start(title, waker, move || {
-            if let Err(error) = worker.run() {
-                log::error!("a worker cannot go on: {error}");
+            pinning.inspect(|pinning| pinning.pin(number));
+            match worker.run() {
+                Ok(left) => left.into_iter().for_each(|left| drop(sender.send(left))),
+                Err(error) => {
+                    log::error!(id: log::id::SYSTEM_REFUSED, "a worker cannot go on: {error}");
+                }
             }
         })?);
         Ok(())
     }
 
-    /// Watches over all threads until the process is told to stop.
-    pub(super) fn watch(&mut self, signals: &Signals) -> Result<(), Fatal> {
-        let mut status = self.status();
-        tell(notify::ready(&status));
-        log::notice!("{status}");
+    /// Watches over all threads until the process is told to end. Says how.
+    /// A reload that has been asked for already comes first.
+    pub(super) fn watch(&mut self, signals: &Signals, is_asked: bool) -> Result<Ending, Fatal> {
+        let line = self.serving();
+        tell(notify::ready(&line));
+        log::notice!(id: log::id::SERVING, "{line}");
+        let mut status = Status::told(line);
+        if is_asked {
+            self.begin_reload(true);
+        }
         let mut watchdog =
             watchdog::interval().map(|interval| Watchdog::new(interval, Instant::now()));
         loop {
             let due = watchdog.as_ref().map(Watchdog::due);
-            let tick = if self.reload.is_some() { RELOAD_TICK } else { TICK };
+            let is_hurried = self.reload.is_some() || self.relief.is_under_way();
+            let tick = if is_hurried { SHORT_TICK } else { TICK };
             let wait = due.map_or(tick, |due| tick.min(due.duration_since(Instant::now())));
             match signals.wait(wait) {
-                Some(Signal::Stop) => return Ok(()),
+                Some(Signal::Stop) => return Ok(Ending::Stop),
+                Some(Signal::Park) => return Ok(Ending::Park),
                 Some(Signal::Reload) => self.begin_reload(true),
                 Some(Signal::Tell) => self.log_counters(),
                 None => {}
@@ -140,14 +178,13 @@ impl Supervisor {
             self.go_on_reloading();
             self.look_for_the_dead()?;
             self.roster.clear();
+            self.let_messages_grow();
+            self.relieve();
+            self.watch_steering();
             if let Some(watchdog) = &mut watchdog {
                 self.feed(watchdog);
             }
-            let now = self.status();
-            if now != status {
-                tell(notify::status(&now));
-                status = now;
-            }
+            status.update(self.status());
         }
     }
 
@@ -160,7 +197,7 @@ impl Supervisor {
         match worker.or(apps.into_iter().find(|app| app.has_panicked())) {
             Some(thread) => {
                 let text = format!("{} has ended; the lines before this one say why", thread.name);
-                Err(Fatal::new(EX_SOFTWARE, text))
+                Err(Fatal::new(EX_SOFTWARE, log::id::THREAD_ENDED, text))
             }
             None => Ok(()),
         }
@@ -179,93 +216,26 @@ impl Supervisor {
             let thread =
                 self.workers.get(thread).or_else(|| app(thread.checked_sub(self.workers.len())?));
             let name = thread.map_or("a thread", |thread| &thread.name);
-            log::error!("{name} is stuck; the watchdog is not fed");
+            log::error!(id: log::id::THREAD_STUCK, "{name} is stuck; the watchdog is not fed");
         }
         if stuck.is_empty() {
             tell(notify::watchdog());
         }
     }
 
+    /// Has connections spread otherwise if they pile up at one worker.
+    fn watch_steering(&self) {
+        let open = |counters: &Counters| counters.connections.load(Ordering::Relaxed);
+        let open: Vec<_> = self.shared.counters.iter().map(open).collect();
+        self.kit.steering.watch(&self.kit.doors, &open);
+    }
+
     /// Says what the workers have counted since the start.
-    fn log_counters(&self) {
+    pub(super) fn log_counters(&self) {
         log::notice!("counters: {}", counters::line(&self.shared.counters));
-    }
-
-    pub(super) fn status(&self) -> String {
-        let sum = |counter: fn(&Counters) -> usize| -> usize {
-            self.shared.counters.iter().map(counter).sum()
-        };
-        let connections = sum(|counters| counters.connections.load(Ordering::Relaxed));
-        let names: Vec<_> =
-            self.roster.residents().filter(|one| one.is_well()).map(Resident::name).collect();
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let (app_c, worker_c) = (names.len(), self.workers.len());
-        let count = |is: fn(&Resident) -> bool, what: &str| {
-            let names: Vec<_> =
-                self.roster.residents().filter(|one| is(one)).map(Resident::name).collect();
-            match names.len() {
-                0 => String::new(),
-                count => format!(", {count} {what} ({})", names.join(", ")),
-            }
-        };
-        let failed = count(|one| one.is_serving() && !one.is_well(), "failed");
-        let draining = count(Resident::is_draining, "draining");
-        let names =
-            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-        let alarms = match counters::alarms(&self.shared.counters) {
-            none if none.is_empty() => none,
-            alarms => format!("; {alarms}"),
-        };
-        format!(
-            "Serving {connections} connection{}: {app_c} app{}{names}{failed}{draining}, {worker_c} \
-             worker{}{}{alarms}",
-            plural(connections),
-            plural(app_c),
-            plural(worker_c),
-            self.troubles_line(),
-        )
-    }
-
-    /// Which apps are not served as they should be, and why, in few words.
-    fn troubles_line(&self) -> String {
-        let words = |(name, why): &(String, String)| {
-            let reason: String = why.chars().take(REASON_MAX).collect();
-            let cut = if reason.len() < why.len() { "..." } else { "" };
-            format!("{name} not loaded: {reason}{cut}")
-        };
-        let lines: Vec<_> = self.troubles.iter().map(words).collect();
-        if lines.is_empty() { String::new() } else { format!("; {}", lines.join("; ")) }
-    }
-
-    /// Has all threads end, and waits for them. False if some did not in time.
-    pub(super) fn stop(mut self, signals: &Signals, wait: Duration) -> bool {
-        tell(notify::stopping("Stopping: closing connections"));
-        log::notice!("stopping");
-        // What was about to come does not.
-        drop((self.reload.take(), std::mem::take(&mut self.arrivals)));
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        let apps = || self.roster.residents().map(|resident| &resident.thread);
-        self.workers.iter().chain(apps()).for_each(|thread| thread.waker.wake());
-        let deadline = Instant::now() + wait;
-        // Nobody waits for an `init` that was given up, or is not known to anybody.
-        let is_known = |one: &&Resident| one.is_serving() || one.is_draining();
-        let are_over = || {
-            let apps = self.roster.residents().filter(is_known).map(|resident| &resident.thread);
-            self.workers.iter().chain(apps).all(Supervised::has_ended)
-        };
-        while !are_over() && Instant::now() < deadline {
-            if signals.wait(STOP_TICK) == Some(Signal::Tell) {
-                self.log_counters();
-            }
+        if self.workers.len() > 1 {
+            log::notice!("workers: {}", counters::by_worker(&self.shared.counters));
         }
-        self.log_counters();
-        let left: Vec<_> =
-            self.workers.iter().chain(apps()).filter(|thread| !thread.has_ended()).collect();
-        for thread in &left {
-            log::warning!("{} did not end in time and is left behind", thread.name);
-        }
-        log::notice!("stopped");
-        left.is_empty() && self.loader.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Signal {
     Reload,
     /// SIGUSR1: log the counters.
     Tell,
+    /// SIGUSR2: leave the connections for the next process, and end.
+    Park,
 }
 
 /// Has SIGSEGV and SIGBUS end the process wherever they come from, as systemd expects of a signal that
@@ -40,7 +42,7 @@ impl Signals {
         unsafe { libc::sigemptyset(set.as_mut_ptr()) };
         // SAFETY: the call above has initialised it.
         let mut set = unsafe { set.assume_init() };
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
             // SAFETY: an initialised set and a valid signal number.
             unsafe { libc::sigaddset(&mut set, signal) };
         }
@@ -51,7 +53,9 @@ impl Signals {
         }
     }
 
-    /// Waits up to `timeout` for one of the signals.
+    /// Waits up to `timeout` for one of the signals. Of several that have come already the one with
+    /// the lowest number is first, as signal(7) has it for Linux: so SIGUSR2 (12) is heard before the
+    /// SIGTERM (15) that systemd sends right behind it.
     pub fn wait(&self, timeout: Duration) -> Option<Signal> {
         let timeout = libc::timespec {
             tv_sec: timeout.as_secs().min(i32::MAX as u64) as libc::time_t,
@@ -62,7 +66,30 @@ impl Signals {
             libc::SIGTERM | libc::SIGINT => Some(Signal::Stop),
             libc::SIGHUP => Some(Signal::Reload),
             libc::SIGUSR1 => Some(Signal::Tell),
+            libc::SIGUSR2 => Some(Signal::Park),
             _ => None, // EAGAIN after the timeout, or EINTR
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_is_heard_of_before_the_stop_that_follows_it() {
+        // A thread of its own: the mask and what is pending are the thread's.
+        let heard = std::thread::spawn(|| {
+            let signals = Signals::block().unwrap();
+            for signal in [libc::SIGTERM, libc::SIGUSR2, libc::SIGUSR1, libc::SIGHUP] {
+                // SAFETY: a valid signal number; it is blocked in this thread, to which it goes.
+                assert_eq!(unsafe { libc::raise(signal) }, 0);
+            }
+            [(); 5].map(|()| signals.wait(Duration::ZERO))
+        });
+        let heard = heard.join().unwrap();
+        let expected = [Signal::Reload, Signal::Tell, Signal::Park, Signal::Stop].map(Some);
+        assert_eq!(heard[..4], expected);
+        assert_eq!(heard[4], None);
     }
 }

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(80);
 const TICK: Duration = Duration::from_millis(20);
 
 /// The runtime directory, if systemd has made one.
-fn directory() -> Option<PathBuf> {
+pub(super) fn directory() -> Option<PathBuf> {
     // Of several, separated by colons, the first.
     let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
     let first = all.split(':').next().filter(|path| !path.is_empty())?;

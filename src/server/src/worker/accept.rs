@@ -10,6 +10,7 @@ use super::counters::count;
 use super::net::{Net, Token};
 use super::peer::Peer;
 use super::{Counters, Life, Worker, origin};
+use crate::counted::counted;
 use crate::log::{self, Level};
 
 /// Most connections that one listener may add in one turn.
@@ -31,6 +32,7 @@ impl<N: Net> Worker<N> {
                 Err(error) => {
                     log::limited!(
                         Level::Error,
+                        id: log::id::OUT_OF_FILE_DESCRIPTORS,
                         worker: self.index,
                         "cannot accept connections for the moment: {error}; raise LimitNOFILE= of \
                          the service or lower fd_alloc_c"
@@ -47,7 +49,7 @@ impl<N: Net> Worker<N> {
     pub(super) fn admit(&mut self, peer: Peer<N::Socket>) {
         let connections = |counters: &Counters| counters.connections.load(Ordering::Relaxed);
         let in_all: usize = self.shared.counters.iter().map(connections).sum();
-        let limit = self.shared.policy.max_connections;
+        let limit = self.policy.max_connections;
         let inserted = if in_all < limit { self.peers.insert(peer) } else { Err(peer) };
         match inserted {
             Ok(token) => self.welcome(token),
@@ -55,13 +57,23 @@ impl<N: Net> Worker<N> {
                 count(&self.counters().turned_away);
                 log::limited!(
                     Level::Warning,
+                    id: log::id::CONNECTIONS_EXHAUSTED,
                     worker: self.index,
                     peer: peer.address,
-                    "turned away: {limit} connections are open (fd_alloc_c)"
+                    "turned away, with {} open (fd_alloc_c)",
+                    counted(limit, "connection")
                 );
                 let why = "Too many connections; try again later.";
                 self.turn_away(peer, &Response::full(why));
             }
+        }
+    }
+
+    /// Shows how many connections there are now, where somebody steers new ones by that.
+    pub(super) fn show_connections(&self) {
+        if let Some(board) = &self.shared.board {
+            let count = self.counters().connections.load(Ordering::Relaxed);
+            board.set(usize::from(self.index), count as u64);
         }
     }
 
@@ -79,6 +91,7 @@ impl<N: Net> Worker<N> {
         let counters = self.counters();
         count(&counters.accepted);
         count(&counters.connections);
+        self.show_connections();
         self.remind(token.slot);
     }
 }

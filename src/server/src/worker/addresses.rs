@@ -44,15 +44,22 @@ pub struct Addresses {
     keys: RandomState,
     /// Base-2 logarithm of the cells of a row.
     bits: u32,
-    max_connections: Option<u32>,
-    /// How many connections the addresses of a cell have. Row after row; empty without a limit.
+    /// How many connections the addresses of a cell have, limited or not. Row after row.
     connections: Box<[AtomicU32]>,
-    /// Nanoseconds between two handshakes of an address that has used up what it may have at once.
-    interval: Option<u64>,
     /// When the next handshake of a cell's addresses would be due if they kept to the interval (the
     /// "theoretical arrival time" of the generic cell rate algorithm, ITU-T I.371). At most a
     /// second ahead, which is the burst that is let through.
     handshakes: Box<[AtomicU64]>,
+}
+
+/// What each address may have; `None` for no limit. It may change at any time: connections always
+/// count, and of handshakes a second at most is remembered, at whatever rate they came.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PerAddress {
+    /// Connections at a time.
+    pub connections: Option<NonZeroU64>,
+    /// Handshakes per second.
+    pub handshakes: Option<NonZeroU64>,
 }
 
 /// A connection that counts; to be given back with [`Addresses::release`] when it ends.
@@ -70,42 +77,39 @@ pub enum TooMany {
 }
 
 impl Addresses {
-    /// Limits for a server of `connection_c` connections in all; `None` for no limit.
-    pub fn new(
-        connection_c: usize,
-        max_connections: Option<NonZeroU64>,
-        max_handshake_rate: Option<NonZeroU64>,
-    ) -> Self {
-        let width = connection_c.saturating_mul(4).clamp(LEAST, MOST).next_power_of_two();
-        let cells = |is_needed: bool| if is_needed { ROWS * width } else { 0 };
-        let limit = |max: NonZeroU64| u32::try_from(max.get()).unwrap_or(u32::MAX);
+    /// Tables that are large enough for a server of `connection_c` connections in all.
+    pub fn new(connection_c: usize) -> Self {
+        let width = width(connection_c);
         Self {
             keys: RandomState::new(),
             bits: width.trailing_zeros(),
-            max_connections: max_connections.map(limit),
-            connections: zeros(cells(max_connections.is_some())),
-            interval: max_handshake_rate.map(|rate| SECOND / rate),
-            handshakes: zeros(cells(max_handshake_rate.is_some())),
+            connections: zeros(ROWS * width),
+            handshakes: zeros(ROWS * width),
         }
     }
 
-    /// Counts a connection and its handshake. `None` if connections have no limit.
+    /// Whether new ones for so many connections would be no larger.
+    pub fn is_large_enough_for(&self, connection_c: usize) -> bool {
+        width(connection_c) <= 1 << self.bits
+    }
+
+    /// Counts a connection and its handshake.
     ///
     /// # Errors
     /// If the address has too many, the connection does not count. Workers that ask for the same
     /// address at the same moment may let one handshake more through each, but never a connection.
-    pub fn admit(&self, ip: IpAddr, now: Millis) -> Result<Option<Ticket>, TooMany> {
+    pub fn admit(&self, ip: IpAddr, now: Millis, limits: &PerAddress) -> Result<Ticket, TooMany> {
         let hash = self.hash(ip);
-        let ticket = self.max_connections.map(|_| Ticket(hash));
-        if self.max_connections.is_some_and(|limit| self.count_connection(hash) > limit) {
-            ticket.into_iter().for_each(|ticket| self.release(ticket));
-            return Err(TooMany::Connections);
-        }
-        if !self.has_time(hash, now) {
-            ticket.into_iter().for_each(|ticket| self.release(ticket));
-            return Err(TooMany::Handshakes);
-        }
-        Ok(ticket)
+        let (count, ticket) = (self.count_connection(hash), Ticket(hash));
+        let too_many = if limits.connections.is_some_and(|limit| u64::from(count) > limit.get()) {
+            TooMany::Connections
+        } else if limits.handshakes.is_some_and(|rate| !self.has_time(hash, now, rate)) {
+            TooMany::Handshakes
+        } else {
+            return Ok(ticket);
+        };
+        self.release(ticket);
+        Err(too_many)
     }
 
     /// A connection has ended.
@@ -136,8 +140,9 @@ impl Addresses {
 
     /// Whether any row has room for a handshake. Each that has counts it; one that has not is put
     /// at its end, so that no cell ever says less than its addresses have had.
-    fn has_time(&self, hash: NonZeroU32, now: Millis) -> bool {
-        let Some(interval) = self.interval else { return true };
+    fn has_time(&self, hash: NonZeroU32, now: Millis, rate: NonZeroU64) -> bool {
+        // Nanoseconds between two handshakes of an address that has used up what it may have at once.
+        let interval = SECOND / rate;
         let now = now.0.saturating_mul(SECOND / 1000);
         let end = now.saturating_add(SECOND);
         let cells = self.places(hash).map(|at| &self.handshakes[at]);
@@ -174,6 +179,11 @@ impl Addresses {
             (row << self.bits) + column as usize
         })
     }
+}
+
+/// Cells of a row, for so many connections.
+fn width(connection_c: usize) -> usize {
+    connection_c.saturating_mul(4).clamp(LEAST, MOST).next_power_of_two()
 }
 
 /// Cells that take memory, page by page, only when they are first used.

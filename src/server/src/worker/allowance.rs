@@ -11,6 +11,7 @@
 use std::num::NonZeroU64;
 
 use ringsocket_proto::{CloseCode, Millis, Phase};
+use serde::{Deserialize, Serialize};
 
 use super::net::Net;
 use super::peer::Peer;
@@ -18,7 +19,7 @@ use super::{Worker, count};
 use crate::log::{self, Level};
 
 /// What one connection may send per second; `None`: as much as comes.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Rates {
     /// Messages, pings and pongs.
     pub messages: Option<NonZeroU64>,
@@ -27,7 +28,7 @@ pub struct Rates {
 }
 
 /// What a peer may still send. Only peers that have a limit have one.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Allowance {
     messages: Option<Bucket>,
     bytes: Option<Bucket>,
@@ -74,7 +75,7 @@ impl Allowance {
 }
 
 /// A token bucket.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Bucket {
     /// Tokens per second, which is also how many it holds; thousandths per millisecond.
     rate: u64,
@@ -140,6 +141,31 @@ impl Excess {
     }
 }
 
+/// Has other rates hold for an open connection. What it may still send of a second's worth stays,
+/// and becomes more by as much as a rate has been raised; the time before counts at the old rate.
+pub(super) fn change(allowance: &mut Option<Box<Allowance>>, rates: &Rates, now: Millis) {
+    *allowance = match allowance.take() {
+        None => Allowance::new(rates, now),
+        Some(_) if *rates == Rates::default() => None,
+        Some(mut old) => {
+            let is_held = old.held_since.is_some();
+            old.release(now);
+            old.held_since = is_held.then_some(now);
+            old.messages = changed(old.messages.take(), rates.messages, now);
+            old.bytes = changed(old.bytes.take(), rates.bytes, now);
+            Some(old)
+        }
+    }
+}
+
+fn changed(bucket: Option<Bucket>, rate: Option<NonZeroU64>, now: Millis) -> Option<Bucket> {
+    let new = Bucket::new(rate?, now);
+    let Some(mut old) = bucket else { return Some(new) };
+    old.refill(now);
+    let more = new.left.saturating_sub(old.rate.saturating_mul(1000));
+    Some(Bucket { left: old.left.saturating_add(more), ..new })
+}
+
 /// Fails the connection of a peer that sends too fast. False if it is on the way out anyway.
 pub(super) fn fail<S>(peer: &mut Peer<S>, excess: Excess, out: &mut Vec<u8>) -> bool {
     let is_open = peer.connection.phase() == Phase::Open;
@@ -151,7 +177,7 @@ pub(super) fn fail<S>(peer: &mut Peer<S>, excess: Excess, out: &mut Vec<u8>) -> 
 }
 
 impl<N: Net> Worker<N> {
-    /// Counts bytes received from a peer. If they are too many, the connection fails.
+    /// Counts bytes received from a peer whose bytes are limited. If they are too many, the connection fails.
     pub(super) fn count_bytes(&mut self, slot: u32, received: usize) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let Some(allowance) = &mut peer.allowance else { return };
@@ -173,6 +199,7 @@ impl<N: Net> Worker<N> {
         let (code, (what, key)) = (CloseCode::POLICY.get(), excess.what());
         log::limited!(
             Level::Info,
+            id: log::id::CLIENT_TOO_FAST,
             worker: self.index,
             client: client,
             peer: peer,
@@ -241,6 +268,26 @@ mod tests {
         assert_eq!(messages(&mut allowance, 17_000), 49);
         // Not held, it is owed no more than a second.
         assert_eq!(messages(&mut allowance, 30_000), 10);
+    }
+
+    #[test]
+    fn rates_change_for_who_is_there_and_what_was_owed_at_the_old_one_stays_owed() {
+        let rates = |messages| Rates { messages: NonZeroU64::new(messages), bytes: None };
+        let mut one = None;
+        let at = Millis;
+        change(&mut one, &rates(10), at(0));
+        assert_eq!(messages(one.as_mut().expect("a limit"), 0), 10);
+        one.as_mut().expect("a limit").hold(at(0));
+        change(&mut one, &rates(2), at(1000));
+        change(&mut one, &rates(4), at(2000));
+        // A second at each of three rates, and two more for the last burst, which has become larger.
+        assert_eq!(messages(one.as_mut().expect("a limit"), 3000), 10 + 2 + 4 + 2);
+        // Raised in the midst of a burst: what has been used stays used.
+        assert_eq!(messages(one.as_mut().expect("a limit"), 3500), 2);
+        change(&mut one, &rates(10), at(3500));
+        assert_eq!(messages(one.as_mut().expect("a limit"), 3500), 6);
+        change(&mut one, &Rates::default(), at(3500));
+        assert!(one.is_none());
     }
 
     proptest! {

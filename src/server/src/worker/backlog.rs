@@ -7,12 +7,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::gather::Pieces;
 use crate::www::Page;
 
 /// Bytes that wait for a peer to take them, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Backlog {
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     /// How many of `bytes` are sent.
     sent: usize,
@@ -22,10 +25,17 @@ pub struct Backlog {
     frames: VecDeque<u32>,
     /// A page that follows `bytes`, and how much of it is sent. Shared, so that slow readers of a
     /// large page cost no memory.
+    #[serde(skip)]
     page: Option<(Arc<Page>, usize)>,
 }
 
 impl Backlog {
+    /// Whether it may have come about: what is read back from elsewhere may be anything.
+    pub fn is_sound(&self) -> bool {
+        let frames: usize = self.frames.iter().map(|&len| len as usize).sum();
+        self.sent <= self.bytes.len() && self.begun.checked_add(frames) == Some(self.bytes.len())
+    }
+
     /// Bytes that wait in memory of this peer's own; those of a page do not count.
     pub fn own_len(&self) -> usize {
         self.bytes.len() - self.sent

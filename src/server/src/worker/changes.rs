@@ -1,5 +1,6 @@
-//! What changes while a worker runs: apps that come, and what is served where.
-//! Not for: apps that go (`retire`), or deciding any of this (the main thread).
+//! What changes while a worker runs: apps that come, what is served where, and limits.
+//! Not for: apps that go (`retire`), what other limits mean for whom (`policy`), or deciding any of this
+//! (the main thread).
 //!
 //! The main thread never takes anything out of a worker's hands: it sends a [`Change`], and the
 //! worker acts on it at the start of a turn. Where there is none, a turn costs one load for it.
@@ -14,7 +15,7 @@ use super::net::Net;
 use super::retire::Departure;
 use super::to_app::ToApp;
 use super::topics::Topics;
-use super::{Life, Worker};
+use super::{Life, Policy, Worker};
 use crate::site::Site;
 use crate::waker::Waker;
 
@@ -25,6 +26,8 @@ pub struct Change {
     pub arrivals: Vec<Arrival>,
     /// What is served from now on. It leads to no app that departs.
     pub site: Arc<Site>,
+    /// Limits and times from now on.
+    pub policy: Arc<Policy>,
     /// Apps that go, once their clients have gone.
     pub departures: Vec<Departure>,
     /// Apps that are to have gone at once: their clients are closed now.
@@ -106,6 +109,7 @@ impl<N: Net> Worker<N> {
         while let Ok(change) = self.changes.receiver.try_recv() {
             change.arrivals.into_iter().for_each(|arrival| self.welcome_app(arrival));
             self.site = change.site;
+            self.adopt(change.policy);
             change.departures.into_iter().for_each(|departure| self.begin_to_retire(departure));
             change.hurried.into_iter().for_each(|app| self.hurry_app(app));
         }

@@ -38,8 +38,16 @@ pub struct Counters {
     pub unanswered: AtomicUsize,
     /// Open connections that keep what their compressors may refer to.
     pub takeovers: AtomicUsize,
+    /// TLS handshakes that have come to their end.
+    pub tls_handshakes: AtomicUsize,
+    /// TLS handshakes that have failed, or took too long.
+    pub tls_failed: AtomicUsize,
+    /// TLS handshakes that were given up, as there were too many.
+    pub tls_crowded: AtomicUsize,
     /// How many times a message was compressed.
     pub compressed: AtomicUsize,
+    /// How many times the worker gave memory back as it was short.
+    pub sheds: AtomicUsize,
 }
 
 /// Adds to a counter that only this thread writes.
@@ -65,7 +73,7 @@ enum Told {
 impl Counters {
     /// Every counter with its name, in the order in which they are told. The pattern has no `..`, so
     /// that none can be forgotten.
-    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 14] {
+    fn told(&self) -> [(&'static str, &AtomicUsize, Told); 18] {
         let Self {
             connections,
             accepted,
@@ -80,7 +88,11 @@ impl Counters {
             pings,
             unanswered,
             takeovers,
+            tls_handshakes,
+            tls_failed,
+            tls_crowded,
             compressed,
+            sheds,
         } = self;
         [
             ("open", connections, Told::InLine),
@@ -96,7 +108,11 @@ impl Counters {
             ("pings", pings, Told::InLine),
             ("unanswered", unanswered, Told::InLine),
             ("contexts kept", takeovers, Told::InLine),
+            ("TLS handshakes", tls_handshakes, Told::InLine),
+            ("TLS failed", tls_failed, Told::InLine),
+            ("TLS crowded", tls_crowded, Told::InStatus),
             ("compressed", compressed, Told::InLine),
+            ("memory short", sheds, Told::InStatus),
         ]
     }
 }
@@ -104,6 +120,17 @@ impl Counters {
 /// The sums over all workers in a line: `open 3, accepted 17, turned away 0, ...`.
 pub fn line(workers: &[Counters]) -> String {
     words(workers, |_, _| true)
+}
+
+/// How connections are spread over the workers: `open 1 2, accepted 8 9`, worker 0 first.
+pub fn by_worker(workers: &[Counters]) -> String {
+    let of_each = |counter: fn(&Counters) -> &AtomicUsize| {
+        let numbers = workers.iter().map(|worker| counter(worker).load(Ordering::Relaxed));
+        numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let (open, accepted) =
+        (of_each(|worker| &worker.connections), of_each(|worker| &worker.accepted));
+    format!("open {open}, accepted {accepted}")
 }
 
 /// The same of those that belong into the status and are not 0; empty if there is none.
@@ -141,9 +168,11 @@ mod tests {
         count(&workers[1].refused);
         uncount(&workers[0].connections);
         let expected = "open 1, accepted 2, turned away 0, refused 1, undecided 0, violations 0, \
-            too slow 2, crowded 0, unproxied 0, too fast 0, pings 0, unanswered 0, contexts kept 0, compressed 0";
+            too slow 2, crowded 0, unproxied 0, too fast 0, pings 0, unanswered 0, contexts kept 0, TLS handshakes 0, TLS failed 0, TLS crowded 0, \
+            compressed 0, memory short 0";
         assert_eq!(line(&workers), expected);
         assert_eq!(alarms(&workers), "too slow 2");
         assert_eq!(line(&[]), "");
+        assert_eq!(by_worker(&workers), "open 0 1, accepted 1 1");
     }
 }

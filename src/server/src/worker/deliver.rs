@@ -29,6 +29,8 @@ const LINKS_PER_TURN: usize = 256 * 1024;
 /// News from an app that concern more than single connections.
 #[derive(Clone, Copy)]
 pub(super) enum News {
+    /// It has answered [`Inbound::Drain`](crate::message::Inbound::Drain), or
+    /// [`Inbound::Park`](crate::message::Inbound::Park).
     Drained,
     Fault,
 }

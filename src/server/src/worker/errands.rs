@@ -24,7 +24,7 @@ impl Errand {
     #[inline(never)]
     pub(super) fn of(record: &Outbound<'_>) -> Self {
         match *record {
-            Outbound::Drained => return Self::Heed(News::Drained),
+            Outbound::Drained | Outbound::Parked => return Self::Heed(News::Drained),
             Outbound::Fault => return Self::Heed(News::Fault),
             _ => {}
         }
@@ -46,7 +46,9 @@ impl Errand {
             Outbound::Subscription { topic, begins, .. } => {
                 Self::Subscription(client, topic, begins)
             }
-            Outbound::Send { .. } | Outbound::Drained | Outbound::Fault => Self::Nothing,
+            Outbound::Send { .. } | Outbound::Drained | Outbound::Parked | Outbound::Fault => {
+                Self::Nothing
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ impl<N: Net> Worker<N> {
     /// The peer's stream has ended.
     pub(super) fn end_of_stream(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        peer.flags.ended = true;
+        peer.flags.set_ended(true);
         let is_over = peer.connection.phase() == Phase::Finished;
         let is_sent = peer.chain.is_empty() && !peer.has_backlog();
         if !is_over || is_sent {
@@ -59,20 +59,31 @@ impl<N: Net> Worker<N> {
 
     /// All that was to be sent has been sent: now the connection ends.
     ///
-    /// After both Close frames it is closed at once (RFC 6455, 7.1.1). A peer that may be in the
-    /// middle of sending, such as one that broke the protocol, is first told that nothing more
-    /// comes, and heard out for a while: closing under unread bytes would have the kernel send a
-    /// reset, which can overtake the Close frame or the response that says why.
+    /// After both Close frames it is closed at once (RFC 6455, 7.1.1), or over TLS when the client has
+    /// said its goodbye as well. A peer that may be in the middle of sending, such as one that broke the
+    /// protocol, is first told that nothing more comes, and heard out for a while: closing under unread
+    /// bytes would have the kernel send a reset, which can overtake the Close frame or the response that
+    /// says why.
     pub(super) fn finish(&mut self, slot: u32) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let Some(socket) = &peer.socket else { return };
-        if peer.flags.ended || peer.flags.parted && !peer.flags.readable {
+        if peer.socket.is_none() {
+            return;
+        }
+        // Over TLS a client may yet say that it goes, which would meet a closed socket.
+        let may_say_goodbye = peer.tls.is_some() && peer.has_app();
+        let has_parted = peer.flags.parted() && !peer.flags.readable() && !may_say_goodbye;
+        if peer.flags.ended() || has_parted {
             return self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
         }
-        if !peer.flags.finished {
-            peer.flags.finished = true;
+        if !peer.flags.finished() {
+            peer.flags.set_finished(true);
+            if peer.tls.is_some() {
+                self.say_goodbye(slot);
+            }
+            let Some(peer) = self.peers.get_mut(slot) else { return };
+            let Some(socket) = &peer.socket else { return };
             self.net.finish(socket);
-            let policy = &self.shared.policy;
+            let policy = &self.policy;
             let wait =
                 if peer.has_app() { policy.shutdown_wait_ws } else { policy.shutdown_wait_http };
             peer.under_way().deadline = Some(self.now + wait);
@@ -85,9 +96,9 @@ impl<N: Net> Worker<N> {
 
     /// Who has been told everything and is only heard out does not hold up a stop for long.
     fn hurry(&mut self, slot: u32) {
-        let soon = self.now + self.shared.policy.stop / 8;
+        let soon = self.now + self.policy.stop / 8;
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        if peer.flags.finished && peer.deadline().is_some_and(|at| at > soon) {
+        if peer.flags.finished() && peer.deadline().is_some_and(|at| at > soon) {
             peer.under_way().deadline = Some(soon);
             self.remind(slot);
         }
@@ -95,6 +106,10 @@ impl<N: Net> Worker<N> {
 
     /// Closes the connection at once. Its slot stays until its app has heard.
     pub(super) fn drop_connection(&mut self, slot: u32, code: u16, reason: &str) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if peer.tls.is_some() {
+            self.take_leave(slot);
+        }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.socket.take().is_none() {
             return;
@@ -107,6 +122,7 @@ impl<N: Net> Worker<N> {
         let takes_over = peer.connection.takes_over();
         origin::release(&self.shared, peer);
         uncount(&self.counters().connections);
+        self.show_connections();
         if takes_over {
             uncount(&self.counters().takeovers);
         }
@@ -121,7 +137,7 @@ impl<N: Net> Worker<N> {
         if peer.socket.is_none() && !peer.is_in_debt() {
             if let Some(peer) = self.peers.remove(slot) {
                 self.held -= peer.held as usize;
-                if peer.flags.counted {
+                if peer.flags.counted() {
                     self.clients[usize::from(peer.app)] -= 1;
                 }
             }
@@ -133,9 +149,13 @@ impl<N: Net> Worker<N> {
         self.hear_out(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let start = self.gather.scratch.len();
-        let limits = &self.shared.policy.protocol;
+        let limits = &self.policy.protocol;
         match peer.connection.expire(self.now, limits, &mut self.gather.scratch) {
             Some(Expired::Preamble) => self.drop_unproxied(slot, "it took too long to arrive"),
+            Some(Expired::Head) if peer.is_shaking_hands() => {
+                self.gather.scratch.truncate(start); // it could not read that
+                self.give_up_handshake(slot);
+            }
             Some(Expired::Head) => {
                 response::insert_date(&mut self.gather.scratch, start, &http_date(&self.net));
                 self.gather.push_scratch(slot, &mut peer.chain, start);
@@ -174,7 +194,7 @@ impl<N: Net> Worker<N> {
     fn drop_stalled(&mut self, slot: u32) {
         count(&self.counters().too_slow);
         let (peer, client) = (self.address(slot), self.client_id(slot).to_u64());
-        let stall = self.shared.policy.write_stall;
+        let stall = self.policy.write_stall;
         log::limited!(
             Level::Notice,
             worker: self.index,
@@ -211,6 +231,9 @@ impl<N: Net> Worker<N> {
     /// Answers a connection for which there is no place: one attempt, and it is closed.
     pub(super) fn turn_away(&mut self, mut peer: Peer<N::Socket>, why: &Response) {
         origin::release(&self.shared, &mut peer);
+        if peer.tls.is_some() {
+            return; // it could not read a response before a handshake, which there is no place for
+        }
         let mut response = Vec::new();
         why.write(false, &mut response);
         response::insert_date(&mut response, 0, &http_date(&self.net));
@@ -249,7 +272,10 @@ impl<N: Net> Worker<N> {
             self.dismiss_strangers();
         }
         match self.life {
+            Life::Serving if self.is_to_park() => self.begin_to_wane(),
             Life::Serving if self.is_to_stop() => self.begin_to_drain(),
+            Life::Waning { until } => self.wane(until),
+            Life::Parking { until } => self.park(until),
             Life::Draining { until } => {
                 if !self.undrained.contains(&true) || self.now >= until {
                     self.begin_to_close();
@@ -263,7 +289,7 @@ impl<N: Net> Worker<N> {
                 }
             }
             Life::Ending { until } => self.end(self.now >= until),
-            Life::Serving | Life::Over => {}
+            Life::Serving | Life::Parked | Life::Over => {}
         }
     }
 
@@ -293,8 +319,8 @@ impl<N: Net> Worker<N> {
     }
 
     /// When so many eighths of the time for stopping have passed.
-    fn stop_time(&self, eighths: u32) -> Millis {
-        self.stop_began + self.shared.policy.stop * eighths / 8
+    pub(super) fn stop_time(&self, eighths: u32) -> Millis {
+        self.stop_began + self.policy.stop * eighths / 8
     }
 
     /// Asks the apps that have not been asked yet, and that no peer still has something for.

@@ -9,6 +9,7 @@ use super::gather::{Chain, Gather, Pieces, Source, Stores};
 use super::loans::Lent;
 use super::net::Net;
 use super::peer::Stage;
+use super::secure::Secured;
 use super::{Worker, count};
 use crate::log::{self, Level};
 
@@ -42,11 +43,15 @@ impl<N: Net> Worker<N> {
 
     fn flush(&mut self, slot: u32, lent: Lent<'_>) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let chain = std::mem::take(&mut peer.chain);
+        let (chain, is_tls) = (std::mem::take(&mut peer.chain), peer.tls.is_some());
         if peer.socket.is_none() {
             return;
         }
-        match self.write(slot, chain, lent) {
+        let mut result = self.write(slot, chain, lent);
+        if is_tls && result.is_ok() {
+            result = self.send_beside_frames(slot);
+        }
+        match result {
             Ok(()) => self.after_write(slot),
             Err(error) => self.lose(slot, &error),
         }
@@ -55,10 +60,11 @@ impl<N: Net> Worker<N> {
     /// Sends what waits already, then what has been gathered, as far as the kernel takes it.
     fn write(&mut self, slot: u32, chain: Chain, lent: Lent<'_>) -> io::Result<()> {
         self.send_backlog(slot)?;
-        let Some(sent) = self.send_chain(slot, chain, lent)? else { return Ok(()) };
-        if !self.keep(slot, chain, sent, lent) {
-            self.give_up_on_slow(slot, chain, lent);
-            self.send_backlog(slot)?;
+        if let Some(sent) = self.send_chain(slot, chain, lent)? {
+            if !self.keep(slot, chain, sent, lent) {
+                self.give_up_on_slow(slot, chain, lent);
+                self.send_backlog(slot)?;
+            }
         }
         Ok(())
     }
@@ -71,7 +77,7 @@ impl<N: Net> Worker<N> {
         if chain.is_empty() {
             return Ok(None);
         }
-        if peer.has_backlog() {
+        if peer.has_frames_waiting() {
             return Ok(Some(0));
         }
         let mut outlet = Outlet {
@@ -80,17 +86,19 @@ impl<N: Net> Worker<N> {
             buffer: &mut self.send_buffer,
             sent: 0,
         };
-        let mut write = |parts: &[IoSlice<'_>]| self.net.send(socket, parts);
+        let (net, tls, records) = (&mut self.net, &mut peer.tls, &mut self.records);
+        let mut write = |parts: &[IoSlice<'_>]| transmit(net, socket, tls, records, parts);
         let is_all = outlet.send(chain, &mut write)?;
-        peer.flags.writable = is_all;
+        peer.flags.set_writable(is_all);
         Ok((!is_all).then_some(outlet.sent))
     }
 
     /// Puts what has been gathered, less the first `sent` bytes, into the peer's backlog. False if
     /// that would be too much; some of it is not kept then.
     fn keep(&mut self, slot: u32, chain: Chain, mut sent: usize, lent: Lent<'_>) -> bool {
+        let limit = self.lenient_max_backpressure();
         let Some(peer) = self.peers.get_mut(slot) else { return true };
-        let limit = self.shared.policy.max_backpressure;
+        // Or a few frames behind that; and where frames wait, as they may since an earlier process, frames.
         let is_http = matches!(peer.stage, Stage::Stranger | Stage::Announced);
         let stores = Stores { rings: &self.from_apps, lent };
         for source in self.gather.sources(chain) {
@@ -102,7 +110,7 @@ impl<N: Net> Worker<N> {
             let backlog = &mut peer.under_way.get_or_insert_default().backlog;
             if let Some(page) = self.gather.page(source) {
                 backlog.push_page(page, sent);
-            } else if sent > 0 || is_http {
+            } else if sent > 0 || is_http && backlog.waiting_len() == 0 {
                 backlog.push_begun(bytes.skip(sent));
             } else if backlog.waiting_len() == 0 || backlog.waiting_len() + bytes.total() <= limit {
                 backlog.push(bytes);
@@ -121,16 +129,18 @@ impl<N: Net> Worker<N> {
             return Ok(());
         };
         let was_at_ease = peer.connection.is_at_ease();
-        while peer.flags.writable && !under_way.backlog.is_empty() {
+        while peer.flags.writable() && !under_way.backlog.is_empty() {
             let front = under_way.backlog.front();
             let offered = front.len();
-            let taken = taken(self.net.send(socket, &[IoSlice::new(front)]))?;
+            let parts = [IoSlice::new(front)];
+            let sent = transmit(&mut self.net, socket, &mut peer.tls, &mut self.records, &parts);
+            let taken = taken(sent)?;
             under_way.backlog.advance(taken);
             if taken > 0 {
                 under_way.deadline = None; // progress: a stall begins anew, if there is one
                 peer.connection.restart_silence(self.now); // who takes something is there
             }
-            peer.flags.writable = taken == offered;
+            peer.flags.set_writable(taken == offered);
         }
         if !was_at_ease && peer.connection.is_at_ease() {
             self.remind(slot); // the next ping may be due before the answer to the last one was
@@ -142,11 +152,12 @@ impl<N: Net> Worker<N> {
     /// was gathered anyway, it is the last of the chain, as nothing follows a Close.
     fn give_up_on_slow(&mut self, slot: u32, chain: Chain, lent: Lent<'_>) {
         count(&self.counters().too_slow);
-        let limit = self.shared.policy.max_backpressure;
+        let limit = self.policy.max_backpressure;
         let client = self.client_id(slot).to_u64();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         log::limited!(
             Level::Notice,
+            id: log::id::CLIENT_TOO_SLOW,
             worker: self.index,
             client: client,
             peer: peer.address,
@@ -172,7 +183,7 @@ impl<N: Net> Worker<N> {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if peer.has_backlog() {
             if peer.deadline().is_none() {
-                peer.under_way().deadline = Some(self.now + self.shared.policy.write_stall);
+                peer.under_way().deadline = Some(self.now + self.policy.write_stall);
                 self.remind(slot);
             }
         } else if peer.connection.phase() == Phase::Finished {
@@ -182,14 +193,30 @@ impl<N: Net> Worker<N> {
         }
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.tidy();
-        if peer.flags.readable && peer.may_be_read(self.shared.policy.max_backpressure) {
+        if peer.flags.readable() && peer.may_be_read(self.policy.max_backpressure) {
             self.queue_for_reading(self.peers.token(slot));
         }
     }
 }
 
+/// Sends the parts in order, sealed if the connection is encrypted, and says how many of their bytes
+/// need not be offered again. Fewer than all means that there is no more room for now.
+#[inline]
+fn transmit<N: Net>(
+    net: &mut N,
+    socket: &N::Socket,
+    tls: &mut Option<Box<Secured>>,
+    records: &mut Vec<u8>,
+    parts: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    match tls {
+        None => net.send(socket, parts),
+        Some(tls) => tls.send(parts, records, &mut |sealed| net.send(socket, sealed)),
+    }
+}
+
 /// How many bytes the kernel took, no room counting as 0.
-fn taken(result: io::Result<usize>) -> io::Result<usize> {
+pub(super) fn taken(result: io::Result<usize>) -> io::Result<usize> {
     match result {
         Err(error)
             if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>

@@ -17,8 +17,9 @@ impl<N: Net> Worker<N> {
             let early = under_way.asking.as_ref().map_or(0, |asking| asking.early.capacity());
             under_way.stash.capacity() + early
         });
+        let waiting = waiting + peer.tls.as_ref().map_or(0, |tls| tls.held());
         self.held = peer.note_held(peer.connection.held() + waiting, self.held);
-        if self.held > self.shared.policy.partial_budget {
+        if self.held > self.policy.partial_budget && self.held > self.lenient_partial_budget() {
             self.close_largest_holder();
         }
     }
@@ -33,12 +34,13 @@ impl<N: Net> Worker<N> {
         count(&self.shared.counters[usize::from(self.index)].violations);
         log::limited!(
             Level::Warning,
+            id: log::id::PARTIAL_BUDGET_REACHED,
             worker: self.index,
             client: client,
             peer: peer.address,
             "closed with 1013: it holds most of what has come in part, which has become more than \
              {} bytes (partial_budget)",
-            self.shared.policy.partial_budget
+            self.policy.partial_budget
         );
         self.close(slot, CloseCode::TRY_AGAIN_LATER, "too much is under way");
         let Some(peer) = self.peers.get_mut(slot) else { return };

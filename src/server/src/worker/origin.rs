@@ -8,13 +8,14 @@
 
 use ringsocket_proto::{CloseCode, Connection, Millis, Response};
 
-use super::addresses::{Ticket, TooMany};
+use super::addresses::{Addresses, PerAddress, Ticket, TooMany};
 use super::net::{Accepted, Net};
 use super::peer::Peer;
 use super::read::Step;
-use super::{Shared, Worker, count};
+use super::{Policy, Shared, Worker, count};
 use crate::log::{self, Level};
 use crate::message::PeerAddress;
+use crate::proxies::Proxies;
 use crate::site::Site;
 
 impl<N: Net> Worker<N> {
@@ -28,6 +29,7 @@ impl<N: Net> Worker<N> {
                 count(&self.counters().unproxied);
                 log::limited!(
                     Level::Warning,
+                    id: log::id::PROXY_UNKNOWN,
                     worker: self.index,
                     peer: address,
                     "dropped: its port takes connections of proxies only (proxy_protocol), and \
@@ -40,34 +42,38 @@ impl<N: Net> Worker<N> {
             Connection::new(self.now)
         };
         let mut peer = Peer::new(accepted, connection);
-        match enlist(&self.shared, &self.site, address, self.now) {
-            Ok(ticket) => {
-                peer.ticket = ticket;
-                self.admit(peer);
-            }
+        if entrance.is_some_and(|entrance| entrance.is_tls) {
+            peer.tls = Some(Box::default());
+        }
+        let gate = gate(&self.shared, &self.site, &self.policy, self.now);
+        match gate.enlist(&mut peer.ticket, address) {
+            Ok(()) => self.admit(peer),
             Err(too_many) => {
-                self.note_crowd(address, too_many);
+                self.note_crowd(address, too_many, peer.tls.is_none());
                 self.turn_away(peer, &response(too_many));
             }
         }
     }
 
-    /// An address has too much; the response is on the way.
-    pub(super) fn note_crowd(&mut self, address: PeerAddress, too_many: TooMany) {
+    /// An address has too much; the response is on the way, unless the connection is to be encrypted
+    /// and is not yet.
+    pub(super) fn note_crowd(&mut self, address: PeerAddress, too_many: TooMany, can_hear: bool) {
         count(&self.counters().crowded);
+        let done = if can_hear { "answered with 429" } else { "dropped before its TLS handshake" };
         match too_many {
             TooMany::Connections => log::limited!(
                 Level::Notice,
+                id: log::id::ADDRESS_HAS_TOO_MANY,
                 worker: self.index,
                 peer: address,
-                "answered with 429: its address has as many connections as it may \
-                 (max_conn_c_per_addr)"
+                "{done}: its address has as many connections as it may (max_conn_c_per_addr)"
             ),
             TooMany::Handshakes => log::limited!(
                 Level::Notice,
+                id: log::id::ADDRESS_TOO_OFTEN,
                 worker: self.index,
                 peer: address,
-                "answered with 429: its address connects too often (max_handshake_rate_per_addr)"
+                "{done}: its address connects too often (max_handshake_rate_per_addr)"
             ),
         }
     }
@@ -78,6 +84,7 @@ impl<N: Net> Worker<N> {
         let peer = self.address(slot);
         log::limited!(
             Level::Warning,
+            id: log::id::PROXY_HEADER_BAD,
             worker: self.index,
             peer: peer,
             "dropped: no good header of the PROXY protocol ({why}); its port demands one \
@@ -87,20 +94,57 @@ impl<N: Net> Worker<N> {
     }
 }
 
-/// Counts a connection for an address that has just become known, if any limit holds that: not for
-/// a unix socket, nor for this machine itself, nor for a trusted proxy, which stands for many.
-pub(super) fn enlist(
-    shared: &Shared,
-    site: &Site,
-    address: PeerAddress,
+/// What decides whether an address may have one more connection.
+pub(super) struct Gate<'a> {
+    addresses: &'a Addresses,
+    proxies: &'a Proxies,
+    limits: &'a PerAddress,
     now: Millis,
-) -> Result<Option<Ticket>, TooMany> {
-    match address.ip() {
-        Some(ip) if !ip.is_loopback() && !site.proxies.trust(address) => {
-            shared.addresses.admit(ip, now)
+}
+
+/// As things are.
+pub(super) fn gate<'a>(
+    shared: &'a Shared,
+    site: &'a Site,
+    policy: &'a Policy,
+    now: Millis,
+) -> Gate<'a> {
+    let (addresses, proxies) = (&shared.addresses, &site.proxies);
+    Gate { addresses, proxies, limits: &policy.per_address, now }
+}
+
+impl Gate<'_> {
+    /// Counts a connection for the address that has just become known of it, if any limit holds that:
+    /// not for a unix socket, nor for this machine itself, nor for a trusted proxy, which stands for
+    /// many.
+    pub(super) fn enlist(
+        &self,
+        place: &mut Option<Ticket>,
+        address: PeerAddress,
+    ) -> Result<(), TooMany> {
+        // It counts for one address at a time. The one before may have come to be trusted, by a
+        // reload, between the accept and the request.
+        if let Some(ticket) = place.take() {
+            self.addresses.release(ticket);
         }
-        _ => Ok(None),
+        match address.ip() {
+            Some(ip) if !ip.is_loopback() && !self.proxies.trust(address) => {
+                *place = Some(self.addresses.admit(ip, self.now, self.limits)?);
+            }
+            _ => {}
+        }
+        Ok(())
     }
+}
+
+/// Counts a connection that another process has let in, whatever its address has by now.
+pub(super) fn reenlist(
+    addresses: &Addresses,
+    proxies: &Proxies,
+    address: PeerAddress,
+) -> Option<Ticket> {
+    let ip = address.ip().filter(|ip| !ip.is_loopback() && !proxies.trust(address))?;
+    addresses.admit(ip, Millis(0), &PerAddress::default()).ok()
 }
 
 /// Stops counting a connection.

@@ -7,12 +7,14 @@
 use std::os::fd::OwnedFd;
 
 use ringsocket_proto::{Connection, Kind, Limits, Millis, Phase};
+use serde::{Deserialize, Serialize};
 
 use super::addresses::Ticket;
 use super::allowance::Allowance;
 use super::backlog::Backlog;
 use super::gather::Chain;
 use super::net::Accepted;
+use super::secure::Secured;
 use super::upgrades::Asking;
 use crate::message::PeerAddress;
 
@@ -25,7 +27,7 @@ pub struct Peer<S> {
     pub connection: Connection,
     /// Where the connection comes from.
     pub address: PeerAddress,
-    /// Its place among the connections of this address, if these are limited.
+    /// Its place among the connections of this address, if that is one for which they count.
     pub ticket: Option<Ticket>,
     /// Number of the inherited socket that it came to.
     pub entrance: u16,
@@ -49,13 +51,15 @@ pub struct Peer<S> {
     pub allowance: Option<Box<Allowance>>,
     /// Buffers, debts and waits; only while there are some.
     pub under_way: Option<Box<UnderWay>>,
+    /// What encrypts it; `None` on a plain port.
+    pub tls: Option<Box<Secured>>,
 }
 
 // As much as fits into two cache lines beside a generation.
 const _: () = assert!(size_of::<Option<Peer<OwnedFd>>>() <= 120);
 
 /// What the app knows of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Stage {
     /// Nothing: it has not been let in.
     Stranger,
@@ -69,27 +73,49 @@ pub enum Stage {
     Left,
 }
 
-/// What can be said of a socket without asking.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Flags {
+/// What can be said of a socket without asking: a bit each.
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
+pub struct Flags(u16);
+
+macro_rules! flags {
+    ($($(#[$about:meta])* $get:ident, $set:ident: $bit:literal;)*) => {
+        impl Flags {
+            $(
+                $(#[$about])*
+                #[inline]
+                pub fn $get(self) -> bool {
+                    self.0 & 1 << $bit != 0
+                }
+
+                /// Notes whether that is so.
+                #[inline]
+                pub fn $set(&mut self, is: bool) {
+                    self.0 = self.0 & !(1 << $bit) | u16::from(is) << $bit;
+                }
+            )*
+        }
+    };
+}
+
+flags! {
     /// Something may be waiting to be received.
-    pub readable: bool,
+    readable, set_readable: 0;
     /// The kernel had room when it was last asked.
-    pub writable: bool,
+    writable, set_writable: 1;
     /// The peer has shut down its side.
-    pub hangup: bool,
+    hangup, set_hangup: 2;
     /// It is in its worker's list of peers to read.
-    pub queued: bool,
+    queued, set_queued: 3;
     /// It is in the list of peers that wait for its app's ring.
-    pub waiting: bool,
+    waiting, set_waiting: 4;
     /// The peer's stream has been received to its end.
-    pub ended: bool,
+    ended, set_ended: 5;
     /// Its Close frame has come: it sends nothing more.
-    pub parted: bool,
+    parted, set_parted: 6;
     /// We have shut down our side.
-    pub finished: bool,
+    finished, set_finished: 7;
     /// Its app has been told of it, or is about to be, and is not let go of before it is gone.
-    pub counted: bool,
+    counted, set_counted: 8;
 }
 
 /// What a connection has under way.
@@ -125,7 +151,7 @@ impl UnderWay {
 }
 
 /// Something that an app is owed because its ring was full.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Owed {
     /// That the connection is open.
     Open {
@@ -151,23 +177,35 @@ impl<S> Peer<S> {
     /// A connection that has just been accepted.
     pub fn new(accepted: Accepted<S>, connection: Connection) -> Self {
         let Accepted { socket, address, entrance } = accepted;
+        Self { socket: Some(socket), entrance, ..Self::plain(connection, address) }
+    }
+
+    fn plain(connection: Connection, address: PeerAddress) -> Self {
+        let mut flags = Flags::default();
+        flags.set_writable(true);
         Self {
-            socket: Some(socket),
+            socket: None,
             connection,
             address,
             ticket: None,
-            entrance,
+            entrance: 0,
             stage: Stage::Stranger,
             app: 0,
             member: 0,
             chain: Chain::default(),
-            flags: Flags { writable: true, ..Flags::default() },
+            flags,
             held: 0,
             exception: 0,
             reminder: Millis::NEVER,
             allowance: None,
             under_way: None,
+            tls: None,
         }
+    }
+
+    /// A connection of an earlier process; without its socket, if that is gone.
+    pub fn revived(socket: Option<S>, connection: Connection, address: PeerAddress) -> Self {
+        Self { socket, ..Self::plain(connection, address) }
     }
 
     /// Buffers, debts and waits, made if there were none.
@@ -198,7 +236,14 @@ impl<S> Peer<S> {
 
     /// Bytes that wait for the peer to take them.
     pub fn backlog_len(&self) -> usize {
-        self.under_way.as_ref().map_or(0, |under_way| under_way.backlog.own_len())
+        let frames = self.under_way.as_ref().map_or(0, |under_way| under_way.backlog.own_len());
+        frames + self.sealed_len()
+    }
+
+    /// Bytes of records that wait for the peer to take them.
+    #[inline]
+    pub fn sealed_len(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.sealed_len())
     }
 
     /// Whether what waits for it is little enough for it to be read: a peer that does not read is
@@ -211,7 +256,17 @@ impl<S> Peer<S> {
 
     /// Whether anything at all waits for the peer to take it.
     pub fn has_backlog(&self) -> bool {
+        self.has_frames_waiting() || self.sealed_len() > 0
+    }
+
+    /// Whether frames do that are not sealed.
+    pub fn has_frames_waiting(&self) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| !under_way.backlog.is_empty())
+    }
+
+    /// Whether it is encrypted, and its handshake is not over.
+    pub fn is_shaking_hands(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_shaking_hands())
     }
 
     /// Whether it has got as far as an app.

@@ -10,7 +10,7 @@ use super::addresses::TooMany;
 use super::allowance::{self, Excess};
 use super::loans::Loans;
 use super::net::{Net, Token};
-use super::peer::Owed;
+use super::peer::{Owed, Stage};
 use super::request::Desk;
 use super::to_app::Congested;
 use super::{Life, Worker, origin};
@@ -44,6 +44,8 @@ pub(super) enum Hindrance {
 pub(super) enum Step {
     /// Go on with the next.
     Next,
+    /// A proxy's header has been read, behind which an encrypted connection begins.
+    Introduced,
     /// There is none without more bytes.
     NeedMore,
     /// A message is whole.
@@ -82,8 +84,8 @@ impl<N: Net> Worker<N> {
     /// Puts the peer on the list of those to read, once.
     pub(super) fn queue_for_reading(&mut self, token: Token) {
         if let Some(peer) = self.peers.named(token) {
-            if !peer.flags.queued {
-                peer.flags.queued = true;
+            if !peer.flags.queued() {
+                peer.flags.set_queued(true);
                 self.queue.push_back(token);
             }
         }
@@ -98,7 +100,7 @@ impl<N: Net> Worker<N> {
             }
             let Some(token) = self.queue.pop_front() else { break };
             let Some(peer) = self.peers.named(token) else { continue };
-            peer.flags.queued = false;
+            peer.flags.set_queued(false);
             if self.may_read(token.slot) {
                 self.receive(token);
             }
@@ -108,7 +110,7 @@ impl<N: Net> Worker<N> {
     /// Whether the peer is to be read now. If not, whatever it waits for will queue it again.
     fn may_read(&mut self, slot: u32) -> bool {
         let Some(peer) = self.peers.get_mut(slot) else { return false };
-        if peer.socket.is_none() || !peer.flags.readable {
+        if peer.socket.is_none() || !peer.flags.readable() {
             return false;
         }
         match self.hindrance(slot) {
@@ -131,8 +133,9 @@ impl<N: Net> Worker<N> {
 
     /// What keeps the peer from being read, whatever it may have sent.
     pub(super) fn hindrance(&mut self, slot: u32) -> Option<Hindrance> {
+        let is_parking = self.is_parking();
         let peer = self.peers.get_mut(slot)?;
-        if matches!(self.life, Life::Draining { .. }) && peer.has_app() {
+        if is_parking || matches!(self.life, Life::Draining { .. }) && peer.has_app() {
             return Some(Hindrance::Stop);
         }
         let receive = self.receive_buffer.len();
@@ -144,10 +147,12 @@ impl<N: Net> Worker<N> {
         if peer.is_in_debt() && peer.is_undecided() {
             return Some(Hindrance::Undecided);
         }
-        if peer.is_in_debt() || peer.has_app() && is_congested(peer.app.into()) {
+        // Who has left has nothing for its app, which may be no more.
+        let is_client = peer.has_app() && peer.stage != Stage::Left;
+        if peer.is_in_debt() || is_client && is_congested(peer.app.into()) {
             return Some(Hindrance::App);
         }
-        let may_be_read = peer.may_be_read(self.shared.policy.max_backpressure);
+        let may_be_read = peer.may_be_read(self.policy.max_backpressure);
         (!may_be_read).then_some(Hindrance::Backlog)
     }
 
@@ -162,23 +167,30 @@ impl<N: Net> Worker<N> {
     pub(super) fn receive(&mut self, token: Token) {
         let Some(peer) = self.peers.named(token) else { return };
         let Some(socket) = &peer.socket else { return };
+        if peer.tls.is_some() {
+            return self.receive_secured(token);
+        }
         match self.net.receive(socket, &mut self.receive_buffer) {
             Ok(0) => {
-                peer.flags.readable = false;
+                peer.flags.set_readable(false);
                 self.end_of_stream(token.slot);
             }
             Ok(count) => {
-                peer.flags.readable = count == self.receive_buffer.len() || peer.flags.hangup;
-                self.count_bytes(token.slot, count);
+                peer.flags.set_readable(count == self.receive_buffer.len() || peer.flags.hangup());
+                if peer.allowance.is_some() {
+                    self.count_bytes(token.slot, count);
+                }
                 let mut buffer = std::mem::take(&mut self.receive_buffer);
                 self.digest(token.slot, &mut buffer[..count]);
                 self.receive_buffer = buffer;
                 self.flush_early();
-                if self.peers.named(token).is_some_and(|peer| peer.flags.readable) {
+                if self.peers.named(token).is_some_and(|peer| peer.flags.readable()) {
                     self.queue_for_reading(token);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => peer.flags.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                peer.flags.set_readable(false)
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.queue_for_reading(token);
             }
@@ -255,13 +267,18 @@ impl<N: Net> Worker<N> {
             Some(Step::BadRequest(status, why)) => self.note_bad_request(slot, status, why),
             Some(Step::Crowded(too_many)) => {
                 // It is not heard out: in that time it would take a place that others may have.
-                peer.flags.parted = true;
-                let address = self.address(slot);
-                self.note_crowd(address, too_many);
+                peer.flags.set_parted(true);
+                let (address, can_hear) = (peer.address, !peer.is_shaking_hands());
+                self.note_crowd(address, too_many, can_hear);
             }
             Some(Step::Unproxied(why)) => self.drop_unproxied(slot, why),
+            Some(Step::Introduced) => {
+                if let Some(tls) = &mut peer.tls {
+                    tls.keep(unread);
+                }
+            }
             Some(Step::Closed(code, reason)) => {
-                peer.flags.parted = true;
+                peer.flags.set_parted(true);
                 self.tell_gone(slot, code, &reason);
             }
             Some(Step::Violation(code, why)) => self.note_violation(slot, code, why),
@@ -319,7 +336,7 @@ impl<N: Net> Worker<N> {
     fn digest_one(&mut self, slot: u32, input: &mut Input<'_>) -> Step {
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
         let out = &mut self.gather.scratch;
-        let limits = &self.shared.policy.protocol;
+        let limits = &self.policy.protocol;
         let inflater = &mut self.inflater;
         let Some(event) = peer.connection.receive(input, self.now, limits, inflater, out) else {
             return Step::NeedMore;
@@ -351,11 +368,10 @@ impl<N: Net> Worker<N> {
             Event::Proxied(source) => {
                 drop(event);
                 peer.address = source.map_or(peer.address, PeerAddress::inet);
-                match origin::enlist(&self.shared, &self.site, peer.address, self.now) {
-                    Ok(ticket) => {
-                        peer.ticket = ticket;
-                        Step::Next
-                    }
+                let gate = origin::gate(&self.shared, &self.site, &self.policy, self.now);
+                match gate.enlist(&mut peer.ticket, peer.address) {
+                    Ok(()) if peer.tls.is_some() => Step::Introduced,
+                    Ok(()) => Step::Next,
                     Err(too_many) => origin::refuse(&mut peer.connection, too_many, false, out),
                 }
             }
@@ -364,26 +380,25 @@ impl<N: Net> Worker<N> {
                 // Not the first address that is known of it: that was a trusted proxy's.
                 if address != peer.address {
                     peer.address = address;
-                    match origin::enlist(&self.shared, &self.site, address, self.now) {
-                        Ok(ticket) => peer.ticket = ticket,
-                        Err(too_many) => {
-                            let head_only = request.method() == "HEAD";
-                            drop(request);
-                            return origin::refuse(&mut peer.connection, too_many, head_only, out);
-                        }
+                    let gate = origin::gate(&self.shared, &self.site, &self.policy, self.now);
+                    if let Err(too_many) = gate.enlist(&mut peer.ticket, address) {
+                        let head_only = request.method() == "HEAD";
+                        drop(request);
+                        return origin::refuse(&mut peer.connection, too_many, head_only, out);
                     }
                 }
                 let mut desk = Desk {
                     site: &self.site,
                     things: Things {
-                        is_stopping: self.life != Life::Serving,
+                        is_stopping: !matches!(self.life, Life::Serving | Life::Waning { .. }),
                         has_failed: |app| self.to_apps[usize::from(app)].has_failed(),
-                        terms: self.shared.terms(),
+                        terms: self.policy.terms(&self.shared.counters),
                     },
                     opening: &mut self.opening,
                     out,
                 };
-                let reply = desk.answer(&request, peer.entrance, peer.address);
+                let identity = peer.tls.as_ref().and_then(|tls| tls.identity());
+                let reply = desk.answer(&request, peer.entrance, peer.address, identity);
                 drop(request);
                 self.follow(slot, reply)
             }

@@ -8,15 +8,16 @@ use ringsocket_proto::deflate::Agreement;
 use ringsocket_proto::upgrade::Handshake;
 use ringsocket_proto::{Millis, Request, http, response, upgrade};
 
-use super::allowance::Allowance;
+use super::allowance::{Allowance, Rates};
 use super::net::Net;
 use super::peer::{Owed, Peer, Stage};
 use super::read::Step;
 use super::to_app::Congested;
-use super::{Shared, Worker, count};
+use super::{Counters, Worker, count};
 use crate::log::{self, Level};
 use crate::message::{Inbound, Opening, PeerAddress};
 use crate::site::{Answer, Site, Things};
+use crate::tls::Identity;
 use crate::www::Page;
 
 /// Where requests are answered. It needs the request, which borrows from the connection; what
@@ -58,17 +59,19 @@ pub(super) enum Reply {
 
 impl<F: Fn(u16) -> bool> Desk<'_, F> {
     /// Writes the response to a request that came from `address` through the entrance with this
-    /// index.
+    /// index, by a connection of this identity, if it is encrypted.
     pub(super) fn answer(
         &mut self,
         request: &Request<'_>,
         entrance: u16,
         address: PeerAddress,
+        identity: Option<&Identity>,
     ) -> Reply {
-        match self.site.answer(request, entrance, &self.things) {
+        match self.site.answer(request, entrance, identity, &self.things) {
             Answer::Ask { app, endpoint_id, subprotocol, deflate } => {
                 self.opening.clear();
-                write_opening(request, subprotocol.as_deref(), address, self.opening);
+                let subprotocol = subprotocol.as_deref();
+                write_opening(request, subprotocol, address, identity, self.opening);
                 let handshake = Handshake::new(request, deflate);
                 Reply::Ask { app, endpoint: endpoint_id, handshake }
             }
@@ -77,7 +80,7 @@ impl<F: Fn(u16) -> bool> Desk<'_, F> {
                 let agreed = deflate.as_ref();
                 upgrade::write_switching_protocols(request, subprotocol, agreed, self.out);
                 self.opening.clear();
-                write_opening(request, subprotocol, address, self.opening);
+                write_opening(request, subprotocol, address, identity, self.opening);
                 let deflate = deflate.map(|agreed| agreed.agreement);
                 Reply::Accept { app, endpoint: endpoint_id, deflate }
             }
@@ -102,12 +105,16 @@ impl<N: Net> Worker<N> {
     pub(super) fn follow(&mut self, slot: u32, reply: Reply) -> Step {
         let client = self.client_id(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return Step::NeedMore };
+        if let Some(tls) = &mut peer.tls {
+            tls.forget_identity();
+        }
         match reply {
             Reply::Accept { app, endpoint, deflate } => {
                 peer.app = app;
                 self.clients[usize::from(app)] += 1;
-                peer.flags.counted = true;
-                admit(peer, deflate, &self.shared, self.index, self.now);
+                peer.flags.set_counted(true);
+                let counters = &self.shared.counters[usize::from(self.index)];
+                admit(peer, deflate, counters, &self.policy.rates, self.now);
                 let opening = &self.opening[..];
                 let record = Inbound::Open { client, endpoint, opening };
                 match self.to_apps[usize::from(app)].push(record) {
@@ -120,7 +127,7 @@ impl<N: Net> Worker<N> {
             Reply::Ask { app, endpoint, handshake } => {
                 peer.app = app;
                 self.clients[usize::from(app)] += 1;
-                peer.flags.counted = true;
+                peer.flags.set_counted(true);
                 Step::Asked(self.ask(slot, endpoint, handshake))
             }
             Reply::Page(page) => {
@@ -139,14 +146,14 @@ impl<N: Net> Worker<N> {
 pub(super) fn admit<S>(
     peer: &mut Peer<S>,
     deflate: Option<Agreement>,
-    shared: &Shared,
-    worker: u8,
+    counters: &Counters,
+    rates: &Rates,
     now: Millis,
 ) {
     peer.connection.accept(deflate, now);
-    peer.allowance = Allowance::new(&shared.policy.rates, now);
+    peer.allowance = Allowance::new(rates, now);
     if peer.connection.takes_over() {
-        count(&shared.counters[usize::from(worker)].takeovers);
+        count(&counters.takeovers);
     }
     peer.stage = Stage::Announced;
 }
@@ -164,6 +171,7 @@ impl<N: Net> Worker<N> {
         if why == http::TLS_UNEXPECTED {
             log::limited!(
                 Level::Notice,
+                id: log::id::TLS_ON_PLAIN_PORT,
                 worker: self.index,
                 peer: peer,
                 "refused with {status}: TLS on a port that is not encrypted; whoever connects (a \
@@ -191,6 +199,7 @@ fn write_opening(
     request: &Request<'_>,
     subprotocol: Option<&str>,
     address: PeerAddress,
+    identity: Option<&Identity>,
     out: &mut Vec<u8>,
 ) {
     let fields = [
@@ -199,5 +208,5 @@ fn write_opening(
         request.host().unwrap_or_default().as_bytes(),
         subprotocol.unwrap_or_default().as_bytes(),
     ];
-    Opening::write(address, fields, request.headers(), out);
+    Opening::write(address, fields, identity, request.headers(), out);
 }

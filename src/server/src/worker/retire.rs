@@ -59,6 +59,13 @@ pub(super) struct Retiree {
     _presence: Arc<()>,
 }
 
+impl Retiree {
+    /// Its number.
+    pub(super) fn app(&self) -> usize {
+        self.app
+    }
+}
+
 impl<N: Net> Worker<N> {
     /// Begins to let go of an app, to which nothing leads any more.
     pub(super) fn begin_to_retire(&mut self, departure: Departure) {

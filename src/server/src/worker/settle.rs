@@ -15,8 +15,8 @@ impl<N: Net> Worker<N> {
     pub(super) fn wait_for_app(&mut self, slot: u32) {
         let token = self.peers.token(slot);
         if let Some(peer) = self.peers.get_mut(slot) {
-            if !peer.flags.waiting {
-                peer.flags.waiting = true;
+            if !peer.flags.waiting() {
+                peer.flags.set_waiting(true);
                 self.to_apps[usize::from(peer.app)].waiting.push_back(token);
             }
         }
@@ -34,7 +34,7 @@ impl<N: Net> Worker<N> {
             while !self.to_apps[app].is_congested() && !self.has_read_much() {
                 let Some(token) = self.to_apps[app].waiting.pop_front() else { break };
                 let Some(peer) = self.peers.named(token) else { continue };
-                peer.flags.waiting = false;
+                peer.flags.set_waiting(false);
                 let was_in_debt = peer.is_in_debt();
                 self.settle(token);
                 if was_in_debt && self.queue.back() == Some(&token) {
@@ -58,7 +58,7 @@ impl<N: Net> Worker<N> {
             if let Some(owed) = under_way.owed.take() {
                 if let Err(owed) = pay(to_app, client, owed) {
                     under_way.owed = Some(owed);
-                    peer.flags.waiting = true;
+                    peer.flags.set_waiting(true);
                     to_app.waiting.push_front(token);
                     return;
                 }
@@ -71,7 +71,7 @@ impl<N: Net> Worker<N> {
         self.settle_close(token.slot);
         let Some(peer) = self.peers.named(token) else { return };
         peer.tidy();
-        if peer.flags.readable {
+        if peer.flags.readable() {
             self.queue_for_reading(token);
         }
     }

@@ -23,7 +23,7 @@ impl<N: Net> Worker<N> {
     pub(super) fn hear_out(&mut self, slot: u32) {
         let token = self.peers.token(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let deadline = peer.connection.deadline(&self.shared.policy.protocol);
+        let deadline = peer.connection.deadline(&self.policy.protocol);
         let is_silent = peer.connection.phase() == Phase::Open;
         if !is_silent || deadline.is_none_or(|at| at > self.now) {
             return;
@@ -34,7 +34,7 @@ impl<N: Net> Worker<N> {
             self.receive(token);
         }
         let Some(peer) = self.peers.named(token) else { return };
-        if !is_heard || peer.flags.readable {
+        if !is_heard || peer.flags.readable() {
             peer.connection.restart_silence(self.now);
         }
     }
@@ -43,7 +43,7 @@ impl<N: Net> Worker<N> {
     pub(super) fn note_unanswered(&mut self, slot: u32) {
         count(&self.counters().unanswered);
         let (peer, client) = (self.address(slot), self.client_id(slot).to_u64());
-        let (code, pong_wait) = (CloseCode::POLICY.get(), self.shared.policy.protocol.pong_wait);
+        let (code, pong_wait) = (CloseCode::POLICY.get(), self.policy.protocol.pong_wait);
         log::limited!(
             Level::Info,
             worker: self.index,

@@ -1,19 +1,26 @@
-//! What the tests of single files of a worker have in common: a network made of queues.
+//! What the tests of single files of a worker have in common: a network made of queues, a worker on it,
+//! and its apps' ends of the rings.
 //! Not for: whole servers, with apps and hostile networks (`tests/sim`).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ringsocket_proto::{Limits, Millis, upgrade};
+use ringsocket_ring::{Consumer, Producer, ring};
 
 use super::addresses::Addresses;
 use super::net::{Accepted, Net, Ready, Token};
-use super::{Counters, Policy, Shared};
+use super::to_app::ToApp;
+use super::{Counters, Policy, Shared, Worker};
+use crate::deputy::Deputy;
+use crate::message::{Inbound, PeerAddress};
 use crate::site::{Entrance, Route, Site};
+use crate::waker::Waker;
 
 /// What both ends know of a connection.
 #[derive(Default)]
@@ -104,6 +111,107 @@ impl Net for Queue {
     fn finish(&mut self, _: &Socket) {}
 }
 
+impl Queue {
+    /// A connection of this machine comes, and these bytes on it.
+    pub(super) fn arrive(&mut self, bytes: &[u8]) -> Socket {
+        let socket = Socket::default();
+        socket.came.borrow_mut().extend(bytes);
+        let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
+        self.waiting.push_back(Accepted { socket: Rc::clone(&socket), address, entrance: 0 });
+        socket
+    }
+}
+
+/// A worker that has taken no turn.
+pub(super) fn worker(site: Arc<Site>, policy: Policy, ways: Vec<Ways>) -> Worker<Queue> {
+    let (net, waker) = (Queue::default(), Arc::new(Waker::simulated(|| {})));
+    Worker::new(0, net, alone(), site, Arc::new(policy), waker, ways)
+}
+
+impl Worker<Queue> {
+    /// Takes a connection, and what it says.
+    pub(super) fn meet(&mut self, bytes: &[u8]) -> Socket {
+        let socket = self.net.arrive(bytes);
+        self.turn().expect("a turn that accepts");
+        self.turn().expect("a turn that reads");
+        socket
+    }
+}
+
+/// A worker's way to an app, and the way back.
+pub(super) type Ways = (ToApp, Consumer);
+
+/// The app's ends of them.
+pub(super) struct AppEnds {
+    pub(super) inbound: Consumer,
+    pub(super) outbound: Producer,
+}
+
+impl AppEnds {
+    /// Ways, of which the one to the app holds so many bytes, and so many beside them in blocks; and
+    /// their other ends.
+    pub(super) fn of(
+        size: usize,
+        block_budget: usize,
+        deputy: Option<Box<dyn Deputy>>,
+    ) -> (Ways, Self) {
+        let (to_app, inbound) = ring(size).expect("a ring");
+        let (outbound, from_app) = ring(1 << 20).expect("a ring");
+        let waker = Arc::new(Waker::simulated(|| {}));
+        let to_app = ToApp::new(to_app, block_budget, waker, deputy);
+        ((to_app, from_app), Self { inbound, outbound })
+    }
+
+    /// Ways of an app with a thread of its own, of a size that does not matter.
+    pub(super) fn common() -> (Ways, Self) {
+        Self::of(64 * 1024, 64 * 1024, None)
+    }
+
+    /// What has come to the app, in the words of `tell`. Then there is room for more.
+    pub(super) fn heard<T>(&mut self, mut tell: impl FnMut(Inbound<'_>) -> T) -> Vec<T> {
+        let mut heard = Vec::new();
+        while let Some((_, record)) = self.inbound.next() {
+            heard.push(tell(Inbound::decode(record.inline, record.block).expect("a record")));
+        }
+        let _ = self.inbound.release(); // the worker looks in each turn
+        heard
+    }
+
+    /// The app writes a record of these parts, which nobody sees yet.
+    pub(super) fn write(&mut self, parts: &[&[u8]]) {
+        let record = parts.concat();
+        let mut space = self.outbound.reserve(record.len()).expect("space");
+        space.copy_from_slice(&record);
+        space.commit();
+    }
+
+    /// What the app has written is there to be seen.
+    pub(super) fn publish(&mut self, worker: &Worker<Queue>) {
+        assert!(self.outbound.publish());
+        worker.waker.note_mail(1);
+    }
+}
+
+/// A request to be let in, with these lines in its head.
+pub(super) fn request(lines: &str) -> Vec<u8> {
+    let head = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    [head, lines, "\r\n"].concat().into()
+}
+
+/// A frame of a client, with a mask of zeros.
+pub(super) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match payload.len() {
+        len @ 0..126 => frame.push(0x80 | len as u8),
+        len => {
+            frame.push(0x80 | 126);
+            frame.extend(u16::try_from(len).expect("64 KiB at most").to_be_bytes());
+        }
+    }
+    [&frame, &[0; 4][..], payload].concat()
+}
+
 /// Small limits, and waits that do not come to their end.
 pub(super) fn policy() -> Policy {
     let wait = Duration::from_secs(1000);
@@ -122,13 +230,16 @@ pub(super) fn policy() -> Policy {
             pong_wait: wait,
         },
         rates: Default::default(),
+        per_address: Default::default(),
         max_backpressure: 1024,
         partial_budget: 4096,
+        block_budget: 64 * 1024,
         write_stall: wait,
         shutdown_wait_http: wait,
         shutdown_wait_ws: wait,
         stop: wait,
         max_connections: 50,
+        max_handshakes: 4,
         receive_buffer: 1024,
         compression: None,
     }
@@ -139,23 +250,25 @@ pub(super) fn one_app() -> Arc<Site> {
     let endpoint = upgrade::Endpoint {
         path: "/".to_owned(),
         authority: None,
+        is_tls: None,
         allowed_origins: Vec::new(),
         subprotocols: Vec::new(),
     };
     Arc::new(Site {
         endpoints: vec![endpoint],
         routes: vec![Route { app: 0, endpoint_id: 0, decides: false, pages: None }],
-        entrances: vec![Entrance { default_port: 80, pages: None, proxy_protocol: false }],
+        entrances: vec![Entrance { is_tls: false, pages: None, proxy_protocol: false }],
         ..Site::default()
     })
 }
 
 /// What one worker shares with itself.
-pub(super) fn alone(policy: Policy) -> Arc<Shared> {
+pub(super) fn alone() -> Arc<Shared> {
     Arc::new(Shared {
-        policy,
+        board: None,
         stopping: false.into(),
+        parking: false.into(),
         counters: vec![Counters::default()],
-        addresses: Addresses::new(50, None, None),
+        addresses: Addresses::new(50),
     })
 }

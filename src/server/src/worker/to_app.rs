@@ -38,8 +38,8 @@ pub struct ToApp {
     /// Peers that wait for room, first come first served.
     pub waiting: VecDeque<Token>,
     congestion: Option<Congestion>,
-    /// The app has failed: nothing goes to it any more.
-    failed: bool,
+    /// Whether anything goes to it.
+    gate: Gate,
     /// How this worker calls the app itself; lent away during a call.
     pub deputy: Option<Box<dyn Deputy>>,
     /// The deputy holds the app's run right.
@@ -148,6 +148,16 @@ enum Congestion {
     Time,
 }
 
+/// Whether records go to an app.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gate {
+    Open,
+    /// It has failed: they are taken and forgotten.
+    Failed,
+    /// It has been told that nothing follows: they stay with the peers, for the next process.
+    Parked,
+}
+
 /// There is no room, or no time; what was to go in comes back.
 #[derive(Debug)]
 pub struct Congested<T>(pub T);
@@ -167,7 +177,7 @@ impl ToApp {
             waker,
             waiting: VecDeque::new(),
             congestion: None,
-            failed: false,
+            gate: Gate::Open,
             deputy,
             in_session: false,
             is_behind: false,
@@ -175,6 +185,11 @@ impl ToApp {
             read_c: 0,
             since: None,
         }
+    }
+
+    /// Lets other than so far this many bytes of payloads be on their way by pointer.
+    pub(super) fn set_block_budget(&mut self, budget: usize) {
+        self.blocks.set_budget(budget);
     }
 
     /// How the app is woken.
@@ -200,7 +215,7 @@ impl ToApp {
     /// Never those of an app that has failed: it gets nothing more, and may make no room for long.
     pub fn hold_back(&mut self, receive: usize) -> bool {
         self.ring.reclaim(&mut self.blocks);
-        if !self.failed && self.is_nearly_congested(receive) {
+        if self.gate == Gate::Open && self.is_nearly_congested(receive) {
             self.congestion = Some(Congestion::Blocks { in_use: self.blocks.in_use() });
         }
         self.is_congested()
@@ -208,19 +223,35 @@ impl ToApp {
 
     /// Whether the app has failed.
     pub fn has_failed(&self) -> bool {
-        self.failed
+        self.gate == Gate::Failed
     }
 
     /// The app has failed: from now on records are taken and forgotten.
     pub fn fail(&mut self) {
-        self.failed = true;
+        self.gate = Gate::Failed;
         self.congestion = None;
+    }
+
+    /// Tells the app that nothing follows, and sees to it.
+    pub fn park(&mut self) -> Result<(), Congested<()>> {
+        self.push(Inbound::Park)?;
+        if self.gate == Gate::Open {
+            self.gate = Gate::Parked;
+            self.congestion = None;
+        }
+        Ok(())
+    }
+
+    /// What becomes of a record that is not to go into the ring.
+    #[cold]
+    fn turn_down<T>(&self, what: T) -> Result<(), Congested<T>> {
+        if self.gate == Gate::Failed { Ok(()) } else { Err(Congested(what)) }
     }
 
     /// Puts a record into the ring, its payload inline.
     pub fn push(&mut self, record: Inbound<'_>) -> Result<(), Congested<()>> {
-        if self.failed {
-            return Ok(());
+        if self.gate != Gate::Open {
+            return self.turn_down(());
         }
         let (head, payload) = record.encode();
         match self.ring.reserve(head.len() + payload.len()) {
@@ -262,8 +293,8 @@ impl ToApp {
         text: bool,
         payload: Payload<'a>,
     ) -> Result<(), Congested<Payload<'a>>> {
-        if self.failed {
-            return Ok(());
+        if self.gate != Gate::Open {
+            return self.turn_down(payload);
         }
         self.ring.reclaim(&mut self.blocks);
         let (head, _) = Inbound::Message { client, text, payload: &[] }.encode();
@@ -328,7 +359,9 @@ impl ToApp {
     /// Has the deputy take the app's run right, or ask for it.
     #[inline]
     pub fn begin_session(&mut self) -> bool {
-        let Some(deputy) = self.deputy.as_mut().filter(|_| !self.failed) else { return false };
+        let Some(deputy) = self.deputy.as_mut().filter(|_| self.gate == Gate::Open) else {
+            return false;
+        };
         self.in_session = deputy.take();
         if self.in_session {
             (self.read_c, self.since) = (0, None);
@@ -417,7 +450,7 @@ impl ToApp {
     /// Whether peers wait that can go on now. If they wait and cannot, the app will wake this
     /// worker when they can: so this is asked before each sleep.
     pub fn has_room(&mut self) -> bool {
-        if self.waiting.is_empty() && self.congestion.is_none() {
+        if self.waiting.is_empty() && self.congestion.is_none() || self.gate == Gate::Parked {
             return false;
         }
         let is_over = match self.congestion {

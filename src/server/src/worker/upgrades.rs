@@ -76,7 +76,8 @@ impl<N: Net> Worker<N> {
         let start = self.gather.scratch.len();
         asking.handshake.write(lines, &mut self.gather.scratch);
         self.gather.push_scratch(slot, &mut peer.chain, start);
-        admit(peer, asking.handshake.deflate(), &self.shared, self.index, self.now);
+        let counters = &self.shared.counters[usize::from(self.index)];
+        admit(peer, asking.handshake.deflate(), counters, &self.policy.rates, self.now);
         let entered = Inbound::Entered { client };
         if self.to_apps[usize::from(peer.app)].push(entered).is_err() {
             peer.under_way().owed = Some(Owed::Entered);
@@ -84,7 +85,7 @@ impl<N: Net> Worker<N> {
         peer.tidy();
         if peer.is_in_debt() {
             self.wait_for_app(slot);
-        } else if peer.flags.readable {
+        } else if peer.flags.readable() {
             self.queue_for_reading(self.peers.token(slot));
         }
         self.remind(slot);
@@ -156,7 +157,7 @@ impl<N: Net> Worker<N> {
     /// Something has come of a peer that its app has not decided about. It is not read, but if it has
     /// left, nobody need decide.
     pub(super) fn note_impatience(&mut self, slot: u32) {
-        if self.peers.get_mut(slot).is_some_and(|peer| peer.flags.hangup) {
+        if self.peers.get_mut(slot).is_some_and(|peer| peer.flags.hangup()) {
             let peer = self.address(slot);
             log::debug!(worker: self.index, peer: peer, "left before its app had decided");
             self.drop_connection(slot, CloseCode::ABNORMAL.get(), "");
@@ -167,9 +168,10 @@ impl<N: Net> Worker<N> {
     pub(super) fn note_undecided(&mut self, slot: u32) {
         count(&self.counters().refused);
         count(&self.counters().undecided);
-        let (peer, upgrade_wait) = (self.address(slot), self.shared.policy.protocol.upgrade_wait);
+        let (peer, upgrade_wait) = (self.address(slot), self.policy.protocol.upgrade_wait);
         log::limited!(
             Level::Warning,
+            id: log::id::UPGRADE_UNDECIDED,
             worker: self.index,
             peer: peer,
             "refused with 504: its app did not decide about the upgrade within {upgrade_wait:?} \

@@ -57,7 +57,7 @@ fn fragmented((text, cuts, pings): (String, [Index; 2], bool)) -> Vec<u8> {
 }
 
 /// A conversation from its first byte on, perhaps with bytes replaced.
-fn conversation() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn conversation() -> impl Strategy<Value = Vec<u8>> {
     let fault = prop_oneof![
         3 => Just(None),
         1 => (any::<Index>(), any::<u8>()).prop_map(Some),

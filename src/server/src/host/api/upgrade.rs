@@ -50,7 +50,7 @@ impl Instance {
         let Ok(info) = self.context().client_info(client) else { return Ok(()) };
         let offered: Vec<abi::Bytes> =
             upgrade::offered(opening.headers()).map(abi::Bytes::of).collect();
-        let request = self.show_request(opening);
+        let (request, tls) = self.show_request(opening);
         let asked = abi::Upgrade {
             struct_size: size_of::<abi::Upgrade>() as u32,
             reserved: 0,
@@ -60,6 +60,7 @@ impl Instance {
             client: info,
             offered: offered.as_ptr(),
             offered_c: offered.len(),
+            tls: &tls,
         };
         // SAFETY: a callback of a checked app, called as the header says: with its `rs`, the state
         // that `init` left, and what stays where it is until the callback has returned.

@@ -86,7 +86,7 @@ fn place_of(app: &'static ringsocket_app::abi::App, worker_c: usize) -> (Place, 
     }
     let probes = inbound.iter().map(ringsocket_ring::Consumer::probe).collect();
     let post = Arc::new(Post::new(probes, Arc::clone(&waker)));
-    let topics = TopicLimits { per_client: 0, per_app: 0 };
+    let topics = Arc::new(TopicLimits::new(0, 0));
     let facts = Facts { name: "quiet".into(), max_message: 1000, max_kept: 1000, topics };
     let context =
         Context::new(facts, Outlets::new(outlets, 0, waker), Arc::clone(post.posted()), ticking);
@@ -100,8 +100,11 @@ fn place_of(app: &'static ringsocket_app::abi::App, worker_c: usize) -> (Place, 
 impl Place {
     /// A worker publishes a record, and wakes the app's thread if that sleeps.
     fn publish(&mut self, worker: usize) {
-        let (head, _) =
-            Inbound::Close { client: ClientId::new(0, 0, 1), code: 0, reason: b"" }.encode();
+        self.tell(worker, Inbound::Close { client: ClientId::new(0, 0, 1), code: 0, reason: b"" });
+    }
+
+    fn tell(&mut self, worker: usize, record: Inbound<'_>) {
+        let (head, _) = record.encode();
         let mut space = self.rings[worker].reserve(head.len()).expect("space");
         space.copy_from_slice(&head);
         space.commit();
@@ -203,4 +206,22 @@ fn what_takes_long_to_catch_up_with_is_for_the_own_thread() {
     place.post.leave(app, LATER);
     assert!(place.deputies[0].take());
     assert!(place.deputies[0].catch_up(&mut Nobody), "it has been read");
+}
+
+#[test]
+fn an_app_parks_on_its_own_thread_whoever_hears_of_it() {
+    let (mut place, app) = place(2);
+    let saved = app.saved();
+    let bed = place.post.leave(app, LATER);
+    for (worker, may_go_on) in [(0, true), (1, false)] {
+        assert!(place.deputies[worker].take());
+        place.tell(worker, Inbound::Park);
+        assert_eq!(place.deputies[worker].catch_up(&mut Nobody), may_go_on);
+        place.deputies[worker].give_back();
+    }
+    assert!(place.deputies.iter_mut().all(|deputy| !deputy.take()), "it is for its own thread");
+    assert_eq!(saved.get(), None);
+    let mut app = awake(place.post.lie_down(bed));
+    assert_eq!(app.turn(), Turn::Over);
+    assert!(saved.get().is_some());
 }

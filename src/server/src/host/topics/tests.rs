@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-const LIMITS: TopicLimits = TopicLimits { per_client: 4, per_app: 6 };
+fn topics(per_client: usize, per_app: usize) -> Topics {
+    Topics::new(Arc::new(TopicLimits::new(per_client, per_app)))
+}
+
 const WORKERS: u64 = 3;
 
 /// xorshift64*, which is enough to mix operations.
@@ -57,9 +60,7 @@ fn expected(model: &Model, id: ClientId, name: u8) -> Result<bool, LimitReached>
         return Ok(false);
     }
     let is_known = model.iter().any(|it| it.1 == name);
-    if model.iter().filter(has).count() == LIMITS.per_client
-        || !is_known && name_c(model) == LIMITS.per_app
-    {
+    if model.iter().filter(has).count() == 4 || !is_known && name_c(model) == 6 {
         return Err(LimitReached);
     }
     Ok(true)
@@ -68,7 +69,7 @@ fn expected(model: &Model, id: ClientId, name: u8) -> Result<bool, LimitReached>
 #[test]
 fn counts_are_those_of_a_list_of_subscriptions() {
     for seed in 1..20 {
-        let (mut topics, mut model) = (Topics::new(LIMITS), Model::new());
+        let (mut topics, mut model) = (topics(4, 6), Model::new());
         let (mut dice, mut limits, mut numbers) = (Dice(seed), 0, BTreeMap::new());
         for _ in 0..2000 {
             let (id, name) = (client(dice.below(8)), dice.below(10) as u8);
@@ -105,7 +106,7 @@ fn counts_are_those_of_a_list_of_subscriptions() {
 
 #[test]
 fn another_connection_in_the_same_slot_has_no_topics() {
-    let mut topics = Topics::new(LIMITS);
+    let mut topics = topics(4, 6);
     let (gone, new) = (ClientId::new(1, 5, 1), ClientId::new(1, 5, 2));
     assert_eq!(topics.subscribe(gone, b"news"), Ok(Some(1)));
     topics.leave(new);
@@ -118,8 +119,46 @@ fn another_connection_in_the_same_slot_has_no_topics() {
 
 #[test]
 fn no_topics_at_all_can_be_the_limit() {
-    let none = TopicLimits { per_client: 0, per_app: 6 };
-    assert_eq!(Topics::new(none).subscribe(client(1), b"news"), Err(LimitReached));
-    let none = TopicLimits { per_client: 4, per_app: 0 };
-    assert_eq!(Topics::new(none).subscribe(client(1), b"news"), Err(LimitReached));
+    assert_eq!(topics(0, 6).subscribe(client(1), b"news"), Err(LimitReached));
+    assert_eq!(topics(4, 0).subscribe(client(1), b"news"), Err(LimitReached));
+}
+
+#[test]
+fn limits_that_become_smaller_leave_the_topics_that_there_are() {
+    let limits = Arc::new(TopicLimits::new(2, 2));
+    let mut topics = Topics::new(Arc::clone(&limits));
+    assert_eq!(topics.subscribe(client(1), b"a"), Ok(Some(1)));
+    assert_eq!(topics.subscribe(client(1), b"b"), Ok(Some(2)));
+    limits.set(1, 1);
+    assert_eq!(topics.subscribe(client(1), b"a"), Ok(None), "it is");
+    assert_eq!(topics.unsubscribe(client(1), b"b"), Some(2));
+    assert_eq!(topics.subscribe(client(1), b"b"), Err(LimitReached));
+    limits.set(2, 2);
+    assert_eq!(topics.subscribe(client(1), b"b"), Ok(Some(3)));
+}
+
+#[test]
+fn the_next_process_knows_as_much_of_those_who_live_on() {
+    let (mut before, mut model, mut dice) = (topics(10, 10), Model::new(), Dice(7));
+    for _ in 0..60 {
+        let (id, name) = (client(dice.below(8)), dice.below(10) as u8);
+        if before.subscribe(id, &[name]).is_ok() {
+            model.insert((id, name));
+        }
+    }
+    let mut table = before.export();
+    table.topics.push(table.topics[0].clone()); // said twice is said once
+    let lives_on = |id: ClientId| id != client(3);
+    model.retain(|it| lives_on(it.0));
+    // What there is stays, whatever the limits have become.
+    let mut after = topics(1, 1);
+    after.import(&table, lives_on);
+    compare(&after, &model);
+    for (id, name) in &model {
+        let number = after.get(&[*name]).map(|topic| topic.number).expect("it has a subscriber");
+        assert!(after.numbers(*id).contains(&number));
+        assert_eq!(after.subscribe(*id, &[*name]), Ok(None), "it is");
+    }
+    let number_c: usize = (0..8).map(|number| after.numbers(client(number)).len()).sum();
+    assert_eq!(number_c, model.len());
 }

@@ -2,6 +2,7 @@
 //! process, each runs this test binary again as a child, which a shell gives its sockets.
 
 use super::*;
+use crate::systemd::inherited;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -40,14 +41,22 @@ fn adopt_in_child(fds: Vec<OwnedFd>, environment: &str, ports: &str) -> String {
 #[test]
 fn child() {
     let Ok(ports) = std::env::var(CHILD) else { return };
+    let has_certs = ports.contains("certs");
+    // An `s` behind the number: encrypted.
     let port = |number: &str| Port {
-        port_number: number.parse().unwrap(),
-        is_unencrypted: true,
+        port_number: number.trim_end_matches('s').parse().unwrap(),
+        is_unencrypted: !number.ends_with('s'),
         proxy_protocol: false,
+        client_certs: None,
         www_root: None,
+        listen: Default::default(),
     };
-    let ports: Vec<Port> = ports.split_whitespace().map(port).collect();
-    let said = match adopt(&ports) {
+    let numbers = ports.split_whitespace().filter(|word| *word != "certs");
+    let ports: Vec<Port> = numbers.map(port).collect();
+    let adopted = inherited::take().map_err(|error| error.to_string()).and_then(|inherited| {
+        adopt(inherited, &ports, has_certs).map_err(|error| error.to_string())
+    });
+    let said = match adopted {
         Ok(adopted) => {
             let lines = adopted.listeners.iter().map(describe);
             let warnings = adopted.warnings.iter().map(|warning| format!("warning {warning}"));
@@ -148,14 +157,53 @@ not ListenDatagram=, ListenFIFO= or the like";
 }
 
 #[test]
-fn a_socket_for_tls_is_refused_in_this_version() {
+fn a_socket_named_wss_is_for_tls_and_needs_a_certificate() {
     let (one, port) = tcp();
+    let fds = || vec![one.try_clone().unwrap().into()];
+    let line = |name, tls| {
+        format!(
+            "3 name={name:?} local=127.0.0.1:{port} port=Some({port}) tls={tls} nonblock=true \
+             cloexec=true"
+        )
+    };
+    assert_eq!(adopt_in_child(fds(), "LISTEN_FDNAMES=wss", "certs"), line("wss", true));
+    assert_eq!(adopt_in_child(fds(), "LISTEN_FDNAMES=ws", "certs"), line("ws", false));
     let expected = format!(
-        "error socket 3 (FileDescriptorName=wss): its name asks for TLS on 127.0.0.1:{port}, which is \
-         not in this version of RingSocket (a later one brings it); disable its unit: systemctl \
-         disable --now ringsocket-tls.socket"
+        "error socket 3 (FileDescriptorName=wss): its name asks for TLS on 127.0.0.1:{port}, but \
+         there is no `certs` in the configuration; add \"certs\": [{{ \"hostnames\": \
+         [\"example.com\"], \"privkey_path\": \"/path/to/key.pem\", \"pubchain_path\": \
+         \"/path/to/chain.pem\" }}], or disable the unit of this socket: systemctl disable --now \
+         ringsocket-tls.socket"
     );
-    assert_eq!(adopt_in_child(vec![one.into()], "LISTEN_FDNAMES=wss", ""), expected);
+    assert_eq!(adopt_in_child(fds(), "LISTEN_FDNAMES=wss", ""), expected);
+}
+
+#[test]
+fn a_listed_port_says_itself_whether_it_is_encrypted_and_a_name_must_not_contradict() {
+    let (one, port) = tcp();
+    let fds = || vec![one.try_clone().unwrap().into()];
+    for name in ["ws", "wss", "other"] {
+        let said =
+            adopt_in_child(fds(), &format!("LISTEN_FDNAMES={name}"), &format!("certs {port}s"));
+        assert!(said.contains(" tls=true "), "{said}");
+    }
+    let said = adopt_in_child(fds(), "LISTEN_FDNAMES=other", &format!("certs {port}"));
+    assert!(said.contains(" tls=false "), "{said}");
+    let other = if port == 1 { 2 } else { 1 };
+    let said = adopt_in_child(fds(), "LISTEN_FDNAMES=wss", &format!("certs {other}s {port}"));
+    let expected = format!(
+        "error socket 3 (FileDescriptorName=wss): its name asks for TLS on 127.0.0.1:{port}, but \
+         \"is_unencrypted\": true in ports[1] of the configuration does not; take that out, or \
+         write FileDescriptorName=ws in the unit of this socket"
+    );
+    assert_eq!(said, expected);
+    let said = adopt_in_child(fds(), "LISTEN_FDNAMES=wss", &format!("certs {other}s"));
+    assert!(said.ends_with(&format!(
+        "does not list {port}; add {{ \"port_number\": {port} }}, or leave `ports` out to serve every \
+         socket"
+    )));
+    let said = adopt_in_child(fds(), "", &format!("certs {other}s {port}s"));
+    assert!(said.contains(&format!("port {other} is configured, but no socket")), "{said}");
 }
 
 #[test]
@@ -172,9 +220,9 @@ fn sockets_and_configured_ports_must_meet() {
     let said = adopt_in_child(fds(), "LISTEN_FDNAMES=ws", &format!("{other} {port}"));
     let expected = format!(
         "3 name=\"ws\" local=127.0.0.1:{port} port=Some({port}) tls=false nonblock=true cloexec=true\n\
-         warning port {other} is configured, but no socket for it was passed; add \
-         ListenStream={other} to ringsocket.socket and restart it, or take the port out of the \
-         configuration"
+         warning port {other} is configured, but no socket for it was passed; run systemctl \
+         daemon-reload && systemctl restart ringsocket.socket, or take the port out of the \
+         configuration (\"ringsocket check\" says which lines of units stand against it)"
     );
     assert_eq!(said, expected);
 }

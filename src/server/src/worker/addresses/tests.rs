@@ -7,8 +7,34 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn limits(connection_c: usize, connections: u64, rate: u64) -> Addresses {
-    Addresses::new(connection_c, NonZeroU64::new(connections), NonZeroU64::new(rate))
+/// Addresses under limits that stay as they are.
+struct Limited {
+    addresses: Addresses,
+    limits: PerAddress,
+}
+
+impl Limited {
+    fn admit(&self, ip: IpAddr, now: Millis) -> Result<Ticket, TooMany> {
+        self.addresses.admit(ip, now, &self.limits)
+    }
+}
+
+impl std::ops::Deref for Limited {
+    type Target = Addresses;
+
+    fn deref(&self) -> &Addresses {
+        &self.addresses
+    }
+}
+
+fn per_address(connections: u64, handshakes: u64) -> PerAddress {
+    let (connections, handshakes) = (NonZeroU64::new(connections), NonZeroU64::new(handshakes));
+    PerAddress { connections, handshakes }
+}
+
+fn limits(connection_c: usize, connections: u64, handshakes: u64) -> Limited {
+    let addresses = Addresses::new(connection_c);
+    Limited { addresses, limits: per_address(connections, handshakes) }
 }
 
 fn v4(number: u32) -> IpAddr {
@@ -20,36 +46,42 @@ const NOW: Millis = Millis(5_000);
 #[test]
 fn an_address_has_its_connections_and_no_more_until_one_ends() {
     let addresses = limits(4096, 3, 0);
-    let mut tickets: Vec<Ticket> =
-        (0..3).map(|_| addresses.admit(v4(1), NOW).unwrap().unwrap()).collect();
+    let mut tickets: Vec<Ticket> = (0..3).map(|_| addresses.admit(v4(1), NOW).unwrap()).collect();
     assert_eq!(addresses.admit(v4(1), NOW).unwrap_err(), TooMany::Connections);
     assert!(addresses.admit(v4(2), NOW).is_ok());
     addresses.release(tickets.pop().unwrap());
-    tickets.push(addresses.admit(v4(1), NOW).unwrap().unwrap());
+    tickets.push(addresses.admit(v4(1), NOW).unwrap());
     assert_eq!(addresses.admit(v4(1), NOW).unwrap_err(), TooMany::Connections);
 }
 
 #[test]
-fn without_limits_nothing_is_counted() {
-    let addresses = limits(4096, 0, 0);
-    for _ in 0..10_000 {
-        assert!(addresses.admit(v4(1), NOW).unwrap().is_none());
-    }
-    assert!(addresses.connections.is_empty() && addresses.handshakes.is_empty());
+fn limits_hold_for_what_came_before_them() {
+    let mut addresses = limits(4096, 0, 0);
+    let tickets: Vec<_> = (0..100).map(|_| addresses.admit(v4(1), NOW).unwrap()).collect();
+    addresses.limits = per_address(99, 2);
+    assert_eq!(addresses.admit(v4(1), NOW).unwrap_err(), TooMany::Connections);
+    tickets.into_iter().for_each(|ticket| addresses.release(ticket));
+    assert_eq!((0..10).filter(|_| addresses.admit(v4(1), NOW).is_ok()).count(), 2);
+    addresses.limits = per_address(3, 100);
+    // The second of handshakes that was used up at the lower rate is used up.
+    assert_eq!(addresses.admit(v4(1), NOW).unwrap_err(), TooMany::Handshakes);
+    let later = NOW + std::time::Duration::from_millis(500);
+    assert!(addresses.admit(v4(1), later).is_ok());
+    assert_eq!(addresses.admit(v4(1), later).unwrap_err(), TooMany::Connections);
 }
 
 #[test]
 fn of_ipv6_a_network_counts_and_mapped_addresses_are_those_of_ipv4() {
     let addresses = limits(4096, 1, 0);
-    let admit = |ip: &str| addresses.admit(ip.parse().unwrap(), NOW).map(|ticket| ticket.is_some());
-    assert_eq!(admit("2001:db8:0:1::1"), Ok(true));
+    let admit = |ip: &str| addresses.admit(ip.parse().unwrap(), NOW).map(drop);
+    assert_eq!(admit("2001:db8:0:1::1"), Ok(()));
     assert_eq!(admit("2001:db8:0:1:ffff:ffff:ffff:ffff"), Err(TooMany::Connections));
-    assert_eq!(admit("2001:db8:0:2::1"), Ok(true));
-    assert_eq!(admit("192.0.2.7"), Ok(true));
+    assert_eq!(admit("2001:db8:0:2::1"), Ok(()));
+    assert_eq!(admit("192.0.2.7"), Ok(()));
     assert_eq!(admit("::ffff:192.0.2.7"), Err(TooMany::Connections));
-    assert_eq!(admit("::ffff:192.0.2.8"), Ok(true));
+    assert_eq!(admit("::ffff:192.0.2.8"), Ok(()));
     // The mapped ones are no /64 of their own.
-    assert_eq!(admit("::1:0:0:1"), Ok(true));
+    assert_eq!(admit("::1:0:0:1"), Ok(()));
 }
 
 #[test]
@@ -71,7 +103,7 @@ fn a_second_of_handshakes_may_come_at_once_and_then_one_per_interval() {
 #[test]
 fn a_refused_handshake_holds_no_connection() {
     let addresses = limits(4096, 100, 1);
-    let ticket = addresses.admit(v4(1), NOW).unwrap().unwrap();
+    let ticket = addresses.admit(v4(1), NOW).unwrap();
     assert_eq!(addresses.admit(v4(1), NOW).unwrap_err(), TooMany::Handshakes);
     addresses.release(ticket);
     assert!(addresses.is_empty());
@@ -110,7 +142,7 @@ fn a_row_that_others_have_used_up_does_not_decide() {
 fn workers_together_admit_exactly_the_limit() {
     let (addresses, limit) = (limits(64, 100, 0), 100);
     for _ in 0..1000 {
-        let admit = || addresses.admit(v4(7), NOW).ok().flatten();
+        let admit = || addresses.admit(v4(7), NOW).ok();
         let admitted: Vec<Ticket> = std::thread::scope(|scope| {
             let worker = move || (0..80).filter_map(|_| admit()).collect::<Vec<_>>();
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
@@ -136,7 +168,7 @@ proptest! {
     ) {
         let mut addresses = limits(1 << 12, limit, 0);
         if is_tight {
-            addresses.bits = 1;
+            addresses.addresses.bits = 1;
         }
         let mut held: HashMap<u32, Vec<Ticket>> = HashMap::new();
         for (ip, is_end, _) in steps {
@@ -149,7 +181,7 @@ proptest! {
             let has_room = (of_ip.len() as u64) < limit;
             prop_assert!(is_tight || admitted.is_ok() == has_room);
             prop_assert!(has_room || admitted.is_err());
-            of_ip.extend(admitted.ok().flatten());
+            of_ip.extend(admitted.ok());
         }
         held.into_values().flatten().for_each(|ticket| addresses.release(ticket));
         prop_assert!(addresses.is_empty());
@@ -162,7 +194,7 @@ proptest! {
     ) {
         let mut addresses = limits(1 << 12, 0, rate);
         if is_tight {
-            addresses.bits = 1;
+            addresses.addresses.bits = 1;
         }
         let (mut dues, mut now): (HashMap<u32, u64>, u64) = (HashMap::new(), 0);
         for (ip, _, wait) in steps {

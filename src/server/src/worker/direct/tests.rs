@@ -3,26 +3,16 @@
 mod decisions;
 mod lost;
 
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringsocket_proto::Limits;
-use ringsocket_ring::{Consumer, Producer, ring};
 
 use super::*;
-use crate::message::{Inbound, Outbound, PeerAddress};
-use crate::waker::Waker;
+use crate::message::{Inbound, Outbound};
 use crate::worker::Policy;
-use crate::worker::net::Accepted;
-use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
-use crate::worker::to_app::ToApp;
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+use crate::worker::testing::{AppEnds, Queue, Socket, masked, one_app, policy, request, worker};
 
 /// An app that can be had whenever a worker asks, and what it then does for each call.
 struct Script<F>(F);
@@ -66,13 +56,12 @@ impl<F: FnMut(Call<'_>) -> bool + Send> Deputy for Script<F> {
     fn give_back(&mut self) {}
 }
 
-/// A worker, and the app's ends of the rings of its first app, which all clients are of.
+/// A worker, and the ends of its first app, which all clients are of.
 struct Bench {
     worker: Worker<Queue>,
-    inbound: Consumer,
-    outbound: Producer,
+    app: AppEnds,
     /// Those of other apps, which are to stay.
-    _others: Vec<(Consumer, Producer)>,
+    _others: Vec<AppEnds>,
 }
 
 impl Bench {
@@ -86,33 +75,17 @@ impl Bench {
             Limits { message_size: size, frame_size: size, chain_size: size, ..policy().protocol };
         let policy =
             Policy { protocol, receive_buffer: size, partial_budget: 2 * size, ..policy() };
-        let waker = || Arc::new(Waker::simulated(|| {}));
-        let (mut to_apps, mut from_apps, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for app in apps {
-            let (to_app, inbound) = ring(64 * 1024).expect("a ring");
-            let (outbound, from_app) = ring(1024 * 1024).expect("a ring");
-            to_apps.push(ToApp::new(to_app, size, waker(), Some(app)));
-            from_apps.push(from_app);
-            ends.push((inbound, outbound));
-        }
-        let (shared, site) = (alone(policy), one_app());
-        let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, from_apps);
-        let (inbound, outbound) = ends.remove(0);
-        Self { worker, inbound, outbound, _others: ends }
+        let ends = |app| AppEnds::of(64 * 1024, size, Some(app));
+        let (ways, mut others): (_, Vec<_>) = apps.into_iter().map(ends).unzip();
+        let app = others.remove(0);
+        Self { worker: worker(one_app(), policy, ways), app, _others: others }
     }
 
     /// Connects the client of this slot, for whom `open` has returned.
     fn connect(&mut self, slot: u32) -> Socket {
-        let socket = Socket::default();
-        let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
-        let accepted = Accepted { socket: Rc::clone(&socket), address, entrance: 0 };
-        self.worker.net.waiting.push_back(accepted);
-        socket.came.borrow_mut().extend(REQUEST);
-        self.turn();
-        self.turn();
+        let socket = self.worker.meet(&request(""));
         self.worker.enrol(0, Some(self.worker.client_id(slot)));
-        while self.inbound.next().is_some() {}
-        let _ = self.inbound.release();
+        self.app.heard(|_| ());
         socket.sent.take();
         socket
     }
@@ -123,45 +96,28 @@ impl Bench {
 
     /// What kinds of records lie in the app's ring.
     fn records(&mut self) -> Vec<&'static str> {
-        std::iter::from_fn(|| {
-            let (_, record) = self.inbound.next()?;
-            Some(match Inbound::decode(record.inline, record.block).expect("a record") {
-                Inbound::Message { .. } => "message",
-                Inbound::Close { code: 1006, .. } => "close",
-                other => panic!("{other:?}"),
-            })
+        self.app.heard(|record| match record {
+            Inbound::Message { .. } => "message",
+            Inbound::Close { code: 1006, .. } => "close",
+            other => panic!("{other:?}"),
         })
-        .collect()
     }
 
     /// The app's own thread sends this to all, by the ring.
     fn send_to_all(&mut self, frame: &[u8]) {
         let head = Outbound::send_head(Scope::All, 0);
-        self.push(&[&head, frame].concat());
-    }
-
-    fn push(&mut self, record: &[u8]) {
-        let mut space = self.outbound.reserve(record.len()).expect("space");
-        space.copy_from_slice(record);
-        space.commit();
+        self.app.write(&[&head, frame]);
     }
 
     /// What the app's own thread has sent is there to be seen.
     fn publish(&mut self) {
-        assert!(self.outbound.publish());
-        self.worker.waker.note_mail(1);
+        self.app.publish(&self.worker);
     }
 }
 
-/// A masked frame, with a mask of zeros.
-fn frame(opcode: u8, len: u16) -> Vec<u8> {
-    let mut frame = vec![0x80 | opcode];
-    match u8::try_from(len) {
-        Ok(len) if len < 126 => frame.push(0x80 | len),
-        _ => frame.extend([&[0x80 | 126][..], &len.to_be_bytes()].concat()),
-    }
-    frame.resize(frame.len() + 4 + usize::from(len), 0);
-    frame
+/// A frame with a payload of zeros.
+fn frame(opcode: u8, len: usize) -> Vec<u8> {
+    masked(opcode, &vec![0; len])
 }
 
 const BINARY: u8 = 2;
@@ -210,7 +166,7 @@ fn what_follows_a_news_is_looked_at_in_the_next_turn() {
     let mut bench = Bench::new(|_| false);
     let socket = bench.connect(0);
     bench.send_to_all(b"before");
-    bench.push(&Outbound::drained_head());
+    bench.app.write(&[&Outbound::drained_head()]);
     bench.send_to_all(b"behind");
     bench.publish();
     bench.turn();
@@ -253,7 +209,7 @@ fn many_small_answers_to_one_who_reads_nothing_are_no_single_message() {
 #[test]
 fn no_sleep_is_taken_on_records_that_were_looked_at_in_the_last_step() {
     let mut bench = Bench::new(|_| true);
-    bench.push(&[&Outbound::opened_head()[..], &[7; 8]].concat());
+    bench.app.write(&[&Outbound::opened_head(), &[7; 8]]);
     bench.publish();
     assert!(bench.worker.to_apps[0].push(Inbound::End).is_ok());
     bench.worker.waker.take_mail();
@@ -261,7 +217,7 @@ fn no_sleep_is_taken_on_records_that_were_looked_at_in_the_last_step() {
     bench.worker.wait().expect("a look");
     assert_eq!(bench.worker.net.waited, Some(Duration::ZERO));
     bench.turn();
-    assert!(bench.outbound.is_drained(), "released");
+    assert!(bench.app.outbound.is_drained(), "released");
 }
 
 /// A payload whose bytes tell where they belong.
@@ -270,20 +226,14 @@ fn pattern(number: usize, len: usize) -> Vec<u8> {
 }
 
 /// Two fragments of a message, or all of it in one frame.
-fn masked(payload: &[u8], is_whole: bool) -> Vec<u8> {
-    let cut = if is_whole { payload.len() } else { payload.len() / 3 };
-    let parts = [(BINARY, &payload[..cut]), (0, &payload[cut..])];
-    let parts = parts.iter().take(if is_whole { 1 } else { 2 }).enumerate();
-    let frames = parts.map(|(index, &(opcode, part))| {
-        let mut frame = frame(opcode, part.len() as u16);
-        let start = frame.len() - part.len();
-        frame[start..].copy_from_slice(part);
-        if index == 0 && !is_whole {
-            frame[0] &= 0x7f;
-        }
-        frame
-    });
-    frames.collect::<Vec<_>>().concat()
+fn message(payload: &[u8], is_whole: bool) -> Vec<u8> {
+    if is_whole {
+        return masked(BINARY, payload);
+    }
+    let (first, rest) = payload.split_at(payload.len() / 3);
+    let mut first = masked(BINARY, first);
+    first[0] &= 0x7f;
+    [first, masked(0, rest)].concat()
 }
 
 #[test]
@@ -316,7 +266,7 @@ fn payloads_that_are_sent_on_arrive_unchanged_whatever_is_written_in_between() {
             echoes.extend(&payload);
         }
         echoes.extend(PONG);
-        socket.came.borrow_mut().extend(masked(&payload, number % 4 != 0));
+        socket.came.borrow_mut().extend(message(&payload, number % 4 != 0));
         socket.came.borrow_mut().extend(frame(PING, 0));
     }
     while !socket.came.borrow().is_empty() {

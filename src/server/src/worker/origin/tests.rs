@@ -11,28 +11,21 @@ use super::*;
 use crate::config::ForwardedHeader;
 use crate::proxies::Proxies;
 use crate::site::{Entrance, Site};
-use crate::waker::Waker;
-use crate::worker::Counters;
-use crate::worker::addresses::Addresses;
 use crate::worker::testing::{Queue, Socket, policy};
 
 /// A worker that trusts 10.0.0.0/8, with a plain entrance (0) and one for proxies only (1).
 fn worker(connections: u64, handshakes: u64) -> Worker<Queue> {
     let trusted = ["10.0.0.0/8".parse().unwrap()];
     let proxies = Proxies::new(&trusted, ForwardedHeader::XForwardedFor);
-    let entrance = |proxy_protocol| Entrance { default_port: 80, pages: None, proxy_protocol };
+    let entrance = |proxy_protocol| Entrance { is_tls: false, pages: None, proxy_protocol };
     let entrances = vec![entrance(false), entrance(true)];
-    let (connections, rate) = (NonZeroU64::new(connections), NonZeroU64::new(handshakes));
+    let (connections, handshakes) = (NonZeroU64::new(connections), NonZeroU64::new(handshakes));
     let site = Site { proxies, entrances, ..Site::default() };
-    let shared = Shared {
-        policy: policy(),
-        stopping: false.into(),
-        counters: vec![Counters::default()],
-        addresses: Addresses::new(50, connections, rate),
-    };
-    let net = Queue { now: Millis(1), ..Queue::default() };
-    let waker = Arc::new(Waker::simulated(|| {}));
-    Worker::new(0, net, Arc::new(shared), Arc::new(site), waker, Vec::new(), Vec::new())
+    let per_address = PerAddress { connections, handshakes };
+    let policy = Policy { per_address, ..policy() };
+    let mut worker = crate::worker::testing::worker(Arc::new(site), policy, Vec::new());
+    worker.net.now = Millis(1);
+    worker
 }
 
 /// Connects from an address (`None`: a unix socket).
@@ -121,6 +114,22 @@ fn a_full_server_answers_503_and_counts_nobody_it_has_not_let_in() {
     let sent = String::from_utf8(late.sent.borrow().clone()).unwrap();
     assert!(sent.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{sent}");
     assert!(sent.contains("\r\nRetry-After: 1\r\n"), "{sent}");
+    assert!(worker.shared.addresses.is_empty());
+}
+
+#[test]
+fn a_connection_counts_for_one_address_whoever_is_trusted_meanwhile() {
+    let mut worker = worker(1, 0);
+    let socket = connect(&mut worker, Some("192.0.2.7"), 0);
+    assert!(!is_let_in(&connect(&mut worker, Some("192.0.2.7"), 0)));
+    let trusted = ["192.0.2.0/24".parse().unwrap()];
+    let proxies = Proxies::new(&trusted, ForwardedHeader::XForwardedFor);
+    worker.site = Arc::new(Site { proxies, ..Site::default() });
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.9\r\n\r\n";
+    socket.came.borrow_mut().extend(request);
+    worker.turn().unwrap();
+    assert!(!worker.shared.addresses.is_empty());
+    leave(&mut worker, &socket);
     assert!(worker.shared.addresses.is_empty());
 }
 

@@ -1,37 +1,26 @@
 //! How much is read in one turn, over a network made of queues.
 
-use crate::worker::to_app::ToApp;
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use ringsocket_proto::Limits;
 use ringsocket_proto::deflate::{Deflater, Terms};
 use ringsocket_proto::frame::Opcode;
-use ringsocket_ring::{Consumer, ring};
 
 use super::*;
-use crate::waker::Waker;
 use crate::worker::Policy;
 use crate::worker::deliver::News;
-use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
-use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
+use crate::worker::testing::{AppEnds, Queue, Socket, one_app, policy, request};
 
 const MIB: usize = 1 << 20;
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
 /// A worker that takes messages of up to 4 MiB, with one app, which never looks.
 fn worker() -> Worker<Queue> {
     with_ends().0
 }
 
-/// The same, and the app's end of the ring.
-fn with_ends() -> (Worker<Queue>, Consumer) {
+/// The same, and the app's ends of the rings.
+fn with_ends() -> (Worker<Queue>, AppEnds) {
     let terms = Terms {
         client_takeover: false,
         server_takeover: false,
@@ -50,22 +39,12 @@ fn with_ends() -> (Worker<Queue>, Consumer) {
         compression: Some(Compression { terms, level: 1, min_size: 128, takeover_c: 0 }),
         ..policy()
     };
-    let waker = || Arc::new(Waker::simulated(|| {}));
-    let (to_app, inbound) = ring(64 * 1024).expect("a ring");
-    let (_, from_app) = ring(64 * 1024).expect("a ring");
-    let to_apps = vec![ToApp::new(to_app, 16 * MIB, waker(), None)];
-    let (shared, site) = (alone(policy), one_app());
-    let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, vec![from_app]);
-    (worker, inbound)
+    let (ways, app) = AppEnds::of(64 * 1024, 16 * MIB, None);
+    (crate::worker::testing::worker(one_app(), policy, vec![ways]), app)
 }
 
 fn connect(worker: &mut Worker<Queue>) -> Socket {
-    let (socket, address) = (Socket::default(), SocketAddr::from(([127, 0, 0, 1], 4711)));
-    let address = PeerAddress::inet(address);
-    worker.net.waiting.push_back(Accepted { socket: Rc::clone(&socket), address, entrance: 0 });
-    socket.came.borrow_mut().extend(REQUEST);
-    worker.turn().expect("a turn that accepts");
-    worker.turn().expect("a turn that reads");
+    let socket = worker.meet(&request("Sec-WebSocket-Extensions: permessage-deflate\r\n"));
     assert!(socket.sent.borrow().starts_with(b"HTTP/1.1 101 "));
     socket
 }
@@ -98,7 +77,7 @@ fn what_one_turn_inflates_is_bounded_and_the_others_come_next() {
 
 #[test]
 fn an_app_that_has_failed_keeps_nobody_waiting_for_memory() {
-    let (mut worker, _inbound) = with_ends();
+    let (mut worker, _app) = with_ends();
     let socket = connect(&mut worker);
     let receive = worker.receive_buffer.len();
     let client = worker.client_id(0);

@@ -1,51 +1,25 @@
 //! One worker whose app goes, and another comes under its number, over a network made of queues.
 
-use std::net::SocketAddr;
-use std::rc::Rc;
-
 use ringsocket_ring::ring;
 
 use super::*;
-use crate::message::{ClientId, PeerAddress};
+use crate::message::ClientId;
 use crate::site::Site;
-use crate::waker::Waker;
 use crate::worker::changes::{Arrival, Change, Orders};
-use crate::worker::net::Accepted;
-use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+use crate::worker::testing::{AppEnds, Queue, Socket, one_app, policy, request};
 
 const WAIT: Duration = Duration::from_secs(5);
 
-/// The ends of rings: those of a worker, and those of its app.
-fn ends() -> ((ToApp, Consumer), (Consumer, Producer)) {
-    let (producer, inbound) = ring(64 * 1024).expect("a ring");
-    let (outbound, from_app) = ring(64 * 1024).expect("a ring");
-    let waker = Arc::new(Waker::simulated(|| {}));
-    ((ToApp::new(producer, 64 * 1024, waker, None), from_app), (inbound, outbound))
-}
-
 /// A worker, the main thread's way to it, and the ends of its app.
-fn worker() -> (Worker<Queue>, Orders, (Consumer, Producer)) {
-    let ((to_app, from_app), of_app) = ends();
-    let waker = Arc::new(Waker::simulated(|| {}));
-    let (shared, site, net) = (alone(policy()), one_app(), Queue::default());
-    let mut worker = Worker::new(0, net, shared, site, waker, vec![to_app], vec![from_app]);
+fn worker() -> (Worker<Queue>, Orders, AppEnds) {
+    let (ways, app) = AppEnds::common();
+    let mut worker = crate::worker::testing::worker(one_app(), policy(), vec![ways]);
     let orders = worker.orders();
-    (worker, orders, of_app)
+    (worker, orders, app)
 }
 
 fn connect(worker: &mut Worker<Queue>) -> Socket {
-    let socket = Socket::default();
-    let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
-    let accepted = Accepted { socket: Rc::clone(&socket), address, entrance: 0 };
-    worker.net.waiting.push_back(accepted);
-    socket.came.borrow_mut().extend(REQUEST);
-    turn(worker);
-    turn(worker);
-    socket
+    worker.meet(&request(""))
 }
 
 fn turn(worker: &mut Worker<Queue>) {
@@ -58,20 +32,20 @@ fn sent(socket: &Socket) -> Vec<u8> {
 }
 
 /// The records that an app finds.
-fn records(inbound: &mut Consumer) -> Vec<String> {
-    let mut names = Vec::new();
-    while let Some((_, record)) = inbound.next() {
-        let record = Inbound::decode(record.inline, record.block).expect("a record");
-        names.push(match record {
-            Inbound::Retire { wait } => format!("retire {}", wait.as_secs()),
-            Inbound::Open { .. } => "open".to_owned(),
-            Inbound::Close { .. } => "close".to_owned(),
-            Inbound::End => "end".to_owned(),
-            other => format!("{other:?}"),
-        });
-    }
-    let _ = inbound.release();
-    names
+fn records(app: &mut AppEnds) -> Vec<String> {
+    app.heard(|record| match record {
+        Inbound::Retire { wait } => format!("retire {}", wait.as_secs()),
+        Inbound::Open { .. } => "open".to_owned(),
+        Inbound::Close { .. } => "close".to_owned(),
+        Inbound::End => "end".to_owned(),
+        other => format!("{other:?}"),
+    })
+}
+
+/// A change of nothing but what is served.
+fn nothing(site: Arc<Site>) -> Change {
+    let (arrivals, departures, hurried) = Default::default();
+    Change { arrivals, site, policy: Arc::new(policy()), departures, hurried }
 }
 
 /// Has app 0 go. Its presence is held by nobody else once it has gone.
@@ -82,49 +56,47 @@ fn dismiss(orders: &Orders) -> Arc<()> {
     let departure = Departure { app: 0, wait: WAIT, vacancy, presence: Arc::clone(&presence) };
     let site = Arc::new(Site::default());
     let departures = vec![departure];
-    orders.give(Change { arrivals: Vec::new(), site, departures, hurried: Vec::new() });
+    orders.give(Change { departures, ..nothing(site) });
     presence
 }
 
 #[test]
 fn it_goes_when_its_last_client_has_gone_and_its_number_is_used_again() {
-    let (mut worker, orders, (mut inbound, _outbound)) = worker();
+    let (mut worker, orders, mut app) = worker();
     let client = connect(&mut worker);
-    assert_eq!(records(&mut inbound), ["open"]);
+    assert_eq!(records(&mut app), ["open"]);
     let presence = dismiss(&orders);
     turn(&mut worker);
-    assert_eq!(records(&mut inbound), ["retire 5"]);
+    assert_eq!(records(&mut app), ["retire 5"]);
     assert!(sent(&connect(&mut worker)).starts_with(b"HTTP/1.1 404"));
     assert_eq!(Arc::strong_count(&presence), 2);
 
     client.has_left.set(true);
     turn(&mut worker);
-    assert_eq!(records(&mut inbound), ["close", "end"]);
-    assert!(inbound.is_abandoned());
+    assert_eq!(records(&mut app), ["close", "end"]);
+    assert!(app.inbound.is_abandoned());
     assert_eq!(Arc::strong_count(&presence), 1);
     worker.net.watched.clear();
 
-    let ((to_app, from_app), (mut inbound, _outbound)) = ends();
+    let ((to_app, from_app), mut app) = AppEnds::common();
     let arrivals = vec![Arrival { app: 0, to_app, from_app }];
-    let (departures, hurried) = (Vec::new(), Vec::new());
-    orders.give(Change { arrivals, site: one_app(), departures, hurried });
+    orders.give(Change { arrivals, ..nothing(one_app()) });
     assert!(sent(&connect(&mut worker)).starts_with(b"HTTP/1.1 101"));
-    assert_eq!(records(&mut inbound), ["open"]);
+    assert_eq!(records(&mut app), ["open"]);
 }
 
 #[test]
 fn clients_are_closed_when_the_time_is_up_or_before_if_they_must() {
     for is_hurried in [false, true] {
-        let (mut worker, orders, (mut inbound, _outbound)) = worker();
+        let (mut worker, orders, mut app) = worker();
         let client = connect(&mut worker);
         worker.enrol(0, Some(ClientId::new(0, 0, 1)));
         let presence = dismiss(&orders);
         turn(&mut worker);
         sent(&client);
         if is_hurried {
-            let (arrivals, departures) = (Vec::new(), Vec::new());
             let site = Arc::new(Site::default());
-            orders.give(Change { arrivals, site, departures, hurried: vec![0] });
+            orders.give(Change { hurried: vec![0], ..nothing(site) });
         } else {
             worker.net.now = worker.net.now + (WAIT - Duration::from_millis(1));
             turn(&mut worker);
@@ -142,21 +114,21 @@ fn clients_are_closed_when_the_time_is_up_or_before_if_they_must() {
         client.has_left.set(true);
         turn(&mut worker);
         assert_eq!(Arc::strong_count(&presence), 1);
-        assert_eq!(records(&mut inbound), ["open", "retire 5", "close", "end"]);
+        assert_eq!(records(&mut app), ["open", "retire 5", "close", "end"]);
     }
 }
 
 #[test]
 fn nobody_takes_the_place_of_an_app_that_failed_meanwhile() {
-    let (mut worker, orders, (mut inbound, outbound)) = worker();
+    let (mut worker, orders, mut app) = worker();
     let client = connect(&mut worker);
     let presence = dismiss(&orders);
     worker.to_apps[0].fail();
-    drop(outbound);
+    app.outbound = ring(4096).expect("a ring").0; // its own end is gone
     turn(&mut worker);
     assert_eq!(Arc::strong_count(&presence), 2, "its client is still there");
     client.has_left.set(true);
     turn(&mut worker);
     assert_eq!(Arc::strong_count(&presence), 1);
-    assert_eq!(records(&mut inbound), ["open"]);
+    assert_eq!(records(&mut app), ["open"]);
 }

@@ -1,27 +1,17 @@
 //! Clients that an app decides about, over a network made of queues: what the app hears of them where
 //! its ring is full, and where they leave at any time.
 
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringsocket_proto::deflate::Terms;
-use ringsocket_ring::{Consumer, Producer, ring};
 
 use super::*;
-use crate::message::{Outbound, PeerAddress, Scope};
-use crate::waker::Waker;
+use crate::message::{Outbound, Scope};
 use crate::worker::Policy;
-use crate::worker::net::Accepted;
 use crate::worker::press::Compression;
-use crate::worker::testing::{Queue, Socket, alone, one_app, policy};
-use crate::worker::to_app::ToApp;
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+use crate::worker::testing::{AppEnds, Queue, Socket, one_app, policy, request, worker};
 
 /// An empty text message, with a mask of zeros.
 const MESSAGE: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
@@ -29,15 +19,11 @@ const MESSAGE: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
 /// A worker, and the ends of the rings of an app that decides and has a thread of its own.
 struct Bench {
     worker: Worker<Queue>,
-    inbound: Consumer,
-    outbound: Producer,
+    app: AppEnds,
 }
 
 impl Bench {
     fn new() -> Self {
-        let waker = || Arc::new(Waker::simulated(|| {}));
-        let (to_app, inbound) = ring(64 * 1024).expect("a ring");
-        let (outbound, from_app) = ring(64 * 1024).expect("a ring");
         let terms = Terms {
             client_takeover: true,
             server_takeover: true,
@@ -45,13 +31,11 @@ impl Bench {
             server_window_bits: 12,
         };
         let compression = Some(Compression { terms, level: 1, min_size: 64, takeover_c: 1 });
-        let shared = alone(Policy { compression, ..policy() });
+        let policy = Policy { compression, ..policy() };
         let mut site = one_app();
         Arc::get_mut(&mut site).expect("the only one").routes[0].decides = true;
-        let to_app = ToApp::new(to_app, 64 * 1024, waker(), None);
-        let (to_apps, from_apps) = (vec![to_app], vec![from_app]);
-        let worker = Worker::new(0, Queue::default(), shared, site, waker(), to_apps, from_apps);
-        Self { worker, inbound, outbound }
+        let (ways, app) = AppEnds::common();
+        Self { worker: worker(site, policy, vec![ways]), app }
     }
 
     fn turn(&mut self) {
@@ -65,15 +49,7 @@ impl Bench {
 
     /// The same with these header lines.
     fn ask_with(&mut self, lines: &str) -> Socket {
-        let socket = Socket::default();
-        let address = PeerAddress::inet(SocketAddr::from(([127, 0, 0, 1], 4711)));
-        let accepted = Accepted { socket: Rc::clone(&socket), address, entrance: 0 };
-        self.worker.net.waiting.push_back(accepted);
-        let request = [REQUEST, lines.as_bytes(), b"\r\n", &MESSAGE].concat();
-        socket.came.borrow_mut().extend(request);
-        self.turn();
-        self.turn();
-        socket
+        self.worker.meet(&[&request(lines)[..], &MESSAGE].concat())
     }
 
     /// The client that has the first slot now.
@@ -97,35 +73,31 @@ impl Bench {
     /// What the app hears, without what [`fill`](Self::fill) has put there.
     fn heard(&mut self) -> Vec<&'static str> {
         let mut heard = Vec::new();
-        while self.inbound.refresh() {
-            while let Some((_, record)) = self.inbound.next() {
-                match Inbound::decode(record.inline, record.block).expect("a record") {
-                    Inbound::Upgrade { .. } => heard.push("upgrade"),
-                    Inbound::Entered { .. } => heard.push("entered"),
-                    Inbound::Withdrawn { .. } => heard.push("withdrawn"),
-                    Inbound::Message { text: true, .. } => heard.push("message"),
-                    Inbound::Close { code: 1006, .. } => heard.push("close"),
-                    Inbound::Message { .. } => {}
-                    other => panic!("{other:?}"),
-                }
+        loop {
+            let more = self.app.heard(|record| match record {
+                Inbound::Upgrade { .. } => "upgrade",
+                Inbound::Entered { .. } => "entered",
+                Inbound::Withdrawn { .. } => "withdrawn",
+                Inbound::Message { text: true, .. } => "message",
+                Inbound::Close { code: 1006, .. } => "close",
+                Inbound::Message { .. } => "",
+                other => panic!("{other:?}"),
+            });
+            if more.is_empty() {
+                return heard;
             }
-            let _ = self.inbound.release();
+            heard.extend(more.into_iter().filter(|name| !name.is_empty()));
             self.turn();
         }
-        heard
     }
 
     /// The app says something about clients, in as many records.
     fn say<const N: usize>(&mut self, client: ClientId, heads: [[u8; 16]; N], payload: &[u8]) {
         for head in heads {
             let id = client.to_u64().to_ne_bytes();
-            let record = [&head[..], &id, payload].concat();
-            let mut space = self.outbound.reserve(record.len()).expect("space");
-            space.copy_from_slice(&record);
-            space.commit();
+            self.app.write(&[&head, &id, payload]);
         }
-        assert!(self.outbound.publish());
-        self.worker.waker.note_mail(1);
+        self.app.publish(&self.worker);
         self.turn();
     }
 

@@ -32,11 +32,7 @@ fn decide_about_all(decide: fn(ClientId, &mut dyn Sink)) -> Bench {
     let site = Arc::get_mut(&mut bench.worker.site).expect("the only worker");
     site.routes[0].decides = true;
     for _ in 0..CLIENT_C {
-        let socket = Socket::default();
-        let accepted =
-            Accepted { socket: Rc::clone(&socket), address: PeerAddress::Unix, entrance: 0 };
-        bench.worker.net.waiting.push_back(accepted);
-        socket.came.borrow_mut().extend(REQUEST);
+        let socket = bench.worker.net.arrive(&request(""));
         SOCKETS.with_borrow_mut(|sockets| sockets.push(socket));
     }
     (0..3).for_each(|_| bench.turn());
@@ -80,10 +76,7 @@ fn nor_do_the_header_fields_of_the_accepted() {
     }
     expect_most_to_be_answered(SIZE);
     // All of them have entered, as the app hears when it has dealt with what came before.
-    let mut entered = 0;
-    while let Some((_, record)) = bench.inbound.next() {
-        let record = Inbound::decode(record.inline, record.block).expect("a record");
-        entered += u32::from(matches!(record, Inbound::Entered { .. }));
-    }
+    let heard = bench.app.heard(|record| matches!(record, Inbound::Entered { .. }));
+    let entered = heard.iter().filter(|has_entered| **has_entered).count() as u32;
     assert_eq!(entered, CLIENT_C);
 }

@@ -78,7 +78,7 @@ fn what_is_sent_on_reaches_others_also_if_its_sender_is_lost_amid_the_callback()
     let (socket, other) = (bench.connect(0), bench.connect(1));
     socket.is_reset.set(true);
     let payload = pattern(1, LEND_MIN);
-    socket.came.borrow_mut().extend(masked(&payload, true));
+    socket.came.borrow_mut().extend(masked(BINARY, &payload));
     bench.turn();
     assert!(other.sent.borrow().ends_with(&payload));
 }
