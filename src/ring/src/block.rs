@@ -171,7 +171,7 @@ impl BlockPool {
 
     /// The smallest spare that holds `len` bytes without wasting more than a quarter on it.
     fn best_spare(&self, len: usize) -> Option<usize> {
-        let fits = len..=rounded(len).saturating_add(len / 4);
+        let fits = len..=len.saturating_add(len / 4);
         (self.spares.len().saturating_sub(LOOKED_AT)..self.spares.len())
             .filter(|&index| fits.contains(&self.spares[index].capacity()))
             .min_by_key(|&index| self.spares[index].capacity())

@@ -175,8 +175,8 @@ impl Pair {
 
     fn push_block(&mut self, inline: usize, len: usize) {
         let Ok(mut buffer) = self.pool.take(len) else {
-            // Nothing that fits holds more than a third over what was asked for.
-            assert!(self.in_use > 0 && self.in_use + len * 4 / 3 > BUDGET);
+            // Nothing that fits holds more than a quarter over what was asked for.
+            assert!(self.in_use > 0 && self.in_use + len + len / 4 > BUDGET);
             return;
         };
         let counted = buffer.capacity();

@@ -62,6 +62,23 @@ fn buffers_are_recycled() {
 }
 
 #[test]
+fn spares_waste_a_quarter_at_most() {
+    // The capacity that `len` bytes get from a pool that has one spare.
+    let taken = |spare, len| {
+        let mut pool = BlockPool::new(usize::MAX);
+        let block = pool.adopt(Vec::with_capacity(spare)).unwrap();
+        pool.put_back(block);
+        pool.take(len).unwrap().capacity()
+    };
+    for (spare, len) in [(20_481, 16_385), (4_096, 3_277), (5, 4), (0, 0)] {
+        assert_eq!(taken(spare, len), spare, "{spare} for {len}");
+    }
+    for (spare, len) in [(22_528, 16_385), (20_482, 16_385), (4_097, 3_277), (6, 4), (1, 0)] {
+        assert_eq!(taken(spare, len), rounded(len), "{spare} for {len}");
+    }
+}
+
+#[test]
 fn little_is_kept_and_trim_frees_it() {
     let mut pool = BlockPool::new(usize::MAX);
     let blocks: Vec<_> = (0..100).map(|_| pool.adopt(vec![0; 1 << 18]).unwrap()).collect();
