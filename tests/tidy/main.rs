@@ -7,7 +7,7 @@ mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use source::{Source, files, relative, rust_files};
@@ -302,6 +302,24 @@ fn every_rust_file_is_part_of_a_crate() {
         }
     }
     hold(&breaches, "dead files: no module declares them");
+}
+
+/// Some ways to copy a tree make files of them, which hold the link's text.
+#[test]
+fn the_units_of_the_package_are_links_to_those_of_systemd() {
+    let entries = fs::read_dir(root().join("debian")).expect("debian/");
+    let paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let is_unit = |path: &&PathBuf| {
+        [".path", ".service", ".socket", ".sysusers"]
+            .iter()
+            .any(|end| path.to_string_lossy().ends_with(end))
+    };
+    let units: Vec<_> = paths.iter().filter(is_unit).collect();
+    assert!(units.len() > 5, "{units:?}");
+    let is_no_link = |path: &&&PathBuf| !(path.is_symlink() && path.is_file());
+    let breaches: Vec<_> =
+        units.iter().filter(is_no_link).map(|path| relative(root(), path)).collect();
+    hold(&breaches, "debian/'s units are links to those of systemd/");
 }
 
 /// The format: below the heading `## Code map` a fenced block, on each line a path from the root,
