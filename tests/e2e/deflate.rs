@@ -215,7 +215,8 @@ fn a_broadcast_to_a_thousand_is_compressed_once_for_each_worker_and_window() {
     let daemon = Builder::new().app("broadcast").config(config).sockets_of_one_port(2).start();
     let windows = ["permessage-deflate", "permessage-deflate; server_max_window_bits=11"];
     let mut clients: Vec<Client> =
-        (0..1000).map(|at| connect(&daemon, "/broadcast", windows[at % 2])).collect();
+        (0..1000).map(|at| connect(&daemon, "/broadcast?greet", windows[at % 2])).collect();
+    clients.iter_mut().for_each(|client| client.expect_text("hello"));
     let text = json(1, 1024);
     clients[0].text(&text).unwrap();
     for client in &mut clients {

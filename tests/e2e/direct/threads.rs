@@ -41,14 +41,18 @@ fn a_c_app_runs_on_any_thread_only_if_it_says_that_it_may() {
     let daemon = with(&["ODD_THREAD", "ODD_FLAGS=RS_APP_ANY_THREAD"]);
     let mut client = daemon.connect("/odd");
     client.text("?").unwrap();
-    // The name's own line end comes with it, and no more than that.
+    // On a busy machine a callback may seem to take too long for a worker.
     let mut direct = 0;
-    for _ in 0..50 {
+    for asked in 1.. {
+        // The name's own line end comes with it, and no more than that.
         let name = thread_of(&mut client);
         assert!(["worker 0\n", "worker 1\n", "app odd\n"].contains(&name.as_str()), "{name:?}");
         direct += usize::from(name.starts_with("worker "));
+        if direct == 25 {
+            break;
+        }
+        assert!(asked < 5000, "{direct} of {asked}");
     }
-    assert!(direct >= 25, "{direct} of 50");
     drop(client);
     daemon.stop_well();
     // A flag that is not known yet means nothing.
