@@ -8,6 +8,7 @@ mod clients;
 mod kills;
 mod leaving;
 mod newcomers;
+mod reloads;
 mod talk;
 mod waits;
 

@@ -20,8 +20,8 @@ CERTS = "/etc/ringsocket-load"
 
 CONNECTIONS = 5000
 RESTARTS = 10
-# Says so in a FIFO when the daemon has been told of a restart: behind the unit's own command, which
-# does that. Opened for both, it waits for no reader.
+# Says so in a FIFO when the daemon is about to be told of a restart: systemd sends the signal behind it.
+# Opened for both, it waits for no reader.
 FIFO = "/run/load.fifo"
 DROP_IN = f"/etc/systemd/system/{SERVICE}.d/load.conf"
 TELL = f"[Service]\nExecStop=-+/bin/sh -c 'echo told 1<> {FIFO}'\n"

@@ -2,8 +2,9 @@
 
 /*
  * An app that does what it is told by its clients, with the C library alone, and answers with "ok" or
- * the name of an errno: what the sandbox lets apps do, and what it does not; or it hangs. For sandbox.py
- * and watchdog.py.
+ * the name of an errno: what the sandbox lets apps do, and what it does not; or it hangs. If the
+ * environment names a number of seconds, NEEDS_INIT_S, it takes so long to begin. For sandbox.py,
+ * watchdog.py and restart.py.
  */
 
 #define _GNU_SOURCE
@@ -186,6 +187,15 @@ static const struct need {
     { "hang", hang },
 };
 
+static int begin(rs_t *rs, void **state)
+{
+    (void) rs;
+    (void) state;
+    const char *init_s = getenv("NEEDS_INIT_S");
+    if (init_s) { sleep((unsigned) atoi(init_s)); }
+    return RS_CB_OK;
+}
+
 static int meet(rs_t *rs, void *state, rs_client_id client, enum rs_data_kind kind,
                 const uint8_t *data, size_t size)
 {
@@ -211,5 +221,6 @@ const struct rs_app ringsocket_app = {
     .abi_version = RS_ABI_VERSION,
     .struct_size = sizeof(struct rs_app),
     .built_with = RS_BUILT_WITH,
+    .init = begin,
     .read = meet
 };

@@ -1,5 +1,5 @@
-"""Restarts in a booted Debian: clients that live through `systemctl restart`, and through restarts of the
-socket, and those that a stop or a crash ends.
+"""Restarts in a booted Debian: clients that live through `systemctl restart`, whatever the daemon is in the
+midst of, and through restarts of the socket, and those that a stop or a crash ends.
 
 Steps of scenario.py, in a file of their own. Not for: upgrades (versions.py), thousands of clients
 (load.py), what hangs (watchdog.py), or the hand-over in detail (tests/e2e/restart).
@@ -12,6 +12,7 @@ import time
 from clients import client, close_code, handshake
 
 SERVICE, SOCKET = "ringsocket.service", "ringsocket.socket"
+DROP_IN = f"/etc/systemd/system/{SERVICE}.d/restart.conf"
 
 # Half of them amid a frame while the daemon is restarted.
 CLIENTS = 200
@@ -91,6 +92,47 @@ class Restart:
         assert log.count(f"took up {CLIENTS} connections") == len(commands), log[-2000:]
         self.figure("restart: clients that live through it", CLIENTS)
         self.figure("restart: until all have their answer", f"{max(took) * 1e3:.0f} ms")
+        crowd.leave()
+
+    def drop_in(self, line: str):
+        self.container.write(DROP_IN, f"[Service]\n{line}\n")
+        self.run("systemctl daemon-reload")
+
+    def drop_out(self):
+        self.run(f"rm {DROP_IN} && systemctl daemon-reload")
+
+    async def step_restart_amid_reload(self):
+        """a restart in the midst of a reload disconnects nobody, and neither does a reload amid a restart"""
+        self.run(f"systemctl reset-failed {SERVICE}")
+        crowd = Crowd(self.port)
+        self.drop_in("ExecReload=/bin/sleep 60")
+        self.run(f"systemctl reload --no-block {SERVICE}")
+        self.wait("it reloads", lambda: self.show(SERVICE, "SubState") == "reload")
+        took = self.lives_through(crowd, f"systemctl restart {SERVICE}")
+        self.figure("restart amid a reload: until all have their answer", f"{took * 1e3:.0f} ms")
+        self.drop_out()
+        # At whichever moment of the daemon's own part.
+        for delay_ms in range(0, 30, 5):
+            reload = f"systemctl reload --no-block {SERVICE}; sleep {delay_ms / 1e3}"
+            self.lives_through(crowd, f"{reload}; systemctl restart {SERVICE}")
+        restart = f"systemctl restart --no-block {SERVICE}; systemctl reload {SERVICE}"
+        self.lives_through(crowd, restart)
+        crowd.leave()
+
+    async def step_restart_amid_start(self):
+        """a restart while an app of the new process has yet to begin disconnects nobody"""
+        self.run(f"systemctl reset-failed {SERVICE}")
+        crowd = Crowd(self.port)
+        first = self.show(SERVICE, "MainPID")
+        self.drop_in("Environment=NEEDS_INIT_S=1")
+        crowd.begin()
+        self.run(f"systemctl restart --no-block {SERVICE}")
+        self.wait("the next one starts", lambda: self.show(SERVICE, "SubState") == "start")
+        second = self.show(SERVICE, "MainPID")
+        self.run(f"systemctl restart {SERVICE}")
+        crowd.end()
+        assert len({first, second, self.show(SERVICE, "MainPID"), "0"}) == 4
+        self.drop_out()
         crowd.leave()
 
     async def step_stop_ends(self):

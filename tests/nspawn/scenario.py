@@ -187,7 +187,8 @@ class Scenario(
     step_ordinary_app, step_network_conf = Sandbox.step_ordinary_app, Sandbox.step_network_conf
     step_jit_conf, step_state_conf = Sandbox.step_jit_conf, Sandbox.step_state_conf
     step_memory_conf, step_memory_pressure = Sandbox.step_memory_conf, Sandbox.step_memory_pressure
-    step_watchdog, step_starts = Watchdog.step_watchdog, Sandbox.step_starts
+    step_watchdog, step_restart_amid_start = Watchdog.step_watchdog, Restart.step_restart_amid_start
+    step_starts = Sandbox.step_starts
     step_steering, step_steering_reload = Steering.step_steering, Steering.step_steering_reload
     step_steering_ebpf = Steering.step_steering_ebpf
     step_steering_off = Steering.step_steering_off
@@ -297,6 +298,7 @@ class Scenario(
         assert self.show(SERVICE, "MainPID") != before
 
     step_restart_keeps, step_versions = Restart.step_restart_keeps, Versions.step_versions
+    step_restart_amid_reload = Restart.step_restart_amid_reload
     step_stop_ends, step_broken_restart = Restart.step_stop_ends, Restart.step_broken_restart
     step_ports_generated, step_ports_unix = Ports.step_ports_generated, Ports.step_ports_unix
     step_ports_changed, step_ports_encrypted = Ports.step_ports_changed, Ports.step_ports_encrypted

@@ -3,7 +3,7 @@
 //! Start: signals, configuration, inherited sockets, log, apps (each calls its `init` on its own
 //! thread), workers, READY. Stop, on SIGTERM: workers drain and say goodbye to their connections,
 //! apps end when all workers have, and whatever has not ended at the deadline ends with the
-//! process.
+//! process. On SIGUSR2, which a restart sends, connections are left to the next process instead.
 
 mod assets;
 mod ending;
@@ -260,12 +260,10 @@ fn await_inits(
                     tell(notify::status(&status::waiting_for_init("Starting", names)));
                 }
                 match signals.wait(Duration::ZERO) {
-                    Some(Signal::Stop) if asked != Some(Signal::Park) => {
-                        return Some(Signal::Stop);
-                    }
+                    Some(Signal::Stop) => return Some(Signal::Stop),
                     Some(Signal::Park) => asked = Some(Signal::Park),
                     Some(Signal::Reload) if asked.is_none() => asked = Some(Signal::Reload),
-                    Some(Signal::Stop | Signal::Reload | Signal::Tell) | None => {}
+                    Some(Signal::Reload | Signal::Tell) | None => {}
                 }
             }
             Err(RecvTimeoutError::Disconnected) => break,

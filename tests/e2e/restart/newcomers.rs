@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::*;
 use ringsocket_tests::handshake::Request;
-use ringsocket_tests::sys::Signal;
 
 #[test]
 fn who_connects_between_the_processes_is_served_by_the_next() {
@@ -83,26 +82,6 @@ fn tickets_from_before_resume_sessions_after() {
             assert_eq!(visit(&house, connector), round > 0, "round {round}");
         }
         house.daemon.restart(); // which may see to the end of the last visitor's connection
-    }
-    house.daemon.stop_well();
-}
-
-#[test]
-fn restarts_right_after_a_reload_and_right_after_a_start() {
-    let mut house = House::start("");
-    let mut clients = house.connect_all("/keeper");
-    clients.iter_mut().for_each(|client| is_served(client, "one"));
-    // Whatever becomes of the reload that is under way.
-    house.daemon.signal(Signal::Hup);
-    house.restart(3);
-    for _ in 0..3 {
-        house.restart(3);
-    }
-    house.daemon.reload();
-    house.restart(3);
-    for mut client in clients {
-        assert_eq!(ask(&mut client, "next"), "2");
-        client.close_cleanly();
     }
     house.daemon.stop_well();
 }

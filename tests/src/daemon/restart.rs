@@ -1,5 +1,5 @@
-//! A daemon that is restarted as `systemctl restart` does it: announced with SIGUSR2, stopped with
-//! SIGTERM, and started again with its listening sockets and with what it has left in the store.
+//! A daemon that is restarted as `systemctl restart` does it: told to end by SIGUSR2, and started again with
+//! its listening sockets and with what it has left in the store.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -83,11 +83,10 @@ impl Daemon {
         ended
     }
 
-    /// The first half: tells it of the restart and then to stop.
+    /// The first half: tells it to end for the next process.
     #[track_caller]
     pub fn begin_restart(&mut self) {
         self.signal(Signal::Usr2);
-        self.signal(Signal::Term);
     }
 
     /// The second half: waits until it has ended, by itself or killed, and starts the next process,

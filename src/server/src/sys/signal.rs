@@ -54,8 +54,7 @@ impl Signals {
     }
 
     /// Waits up to `timeout` for one of the signals. Of several that have come already the one with
-    /// the lowest number is first, as signal(7) has it for Linux: so SIGUSR2 (12) is heard before the
-    /// SIGTERM (15) that systemd sends right behind it.
+    /// the lowest number is first (signal(7)).
     pub fn wait(&self, timeout: Duration) -> Option<Signal> {
         let timeout = libc::timespec {
             tv_sec: timeout.as_secs().min(i32::MAX as u64) as libc::time_t,
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_is_heard_of_before_the_stop_that_follows_it() {
+    fn signals_that_have_come_together_are_all_heard() {
         // A thread of its own: the mask and what is pending are the thread's.
         let heard = std::thread::spawn(|| {
             let signals = Signals::block().unwrap();
