@@ -107,6 +107,7 @@ pub(crate) fn build(
         board: None,
         stopping: false.into(),
         parking: false.into(),
+        waned_c: 0.into(),
         counters: (0..worker_c).map(|_| Counters::default()).collect(),
         addresses: Addresses::new(100),
     });

@@ -52,7 +52,7 @@ mod upgrades;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use ringsocket_proto::Millis;
@@ -89,10 +89,12 @@ const DEADLINES_PER_TURN: usize = 16 * 1024;
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
-    /// Set once, when the process is to end.
+    /// Set once, when the process is to end. What was stored before it was set is seen by who sees it.
     pub stopping: AtomicBool,
     /// Set before that, if connections are to outlive it.
     pub parking: AtomicBool,
+    /// How many workers have waned then: when all have, they stop reading together.
+    pub waned_c: AtomicUsize,
     /// Counters of each worker.
     pub counters: Vec<Counters>,
     /// What each address has of the server.
@@ -121,6 +123,10 @@ enum Life {
     Waning {
         until: Millis,
     },
+    /// The same, while other workers have not waned.
+    Waned {
+        until: Millis,
+    },
     /// Nobody is read any more; apps finish what they have got and save their state.
     Parking {
         until: Millis,
@@ -128,6 +134,13 @@ enum Life {
     /// Everything has come to rest, and what there is of connections is to be handed over.
     Parked,
     Over,
+}
+
+impl Life {
+    /// Whether nobody is let in any more.
+    fn is_leaving(self) -> bool {
+        !matches!(self, Self::Serving | Self::Waning { .. } | Self::Waned { .. })
+    }
 }
 
 /// What to do after a turn.
@@ -203,6 +216,8 @@ pub struct Worker<N: Net> {
     stop_began: Millis,
     /// Connections that cannot be handed over, and when each is closed while the worker wanes.
     leavers: VecDeque<(Millis, Token)>,
+    /// Connections that the worker wanes for, as they may become clients yet.
+    strangers: Vec<Token>,
     /// When a stop no longer waits for those who have not asked for anything.
     dismissal: Option<Millis>,
     life: Life,
@@ -260,6 +275,7 @@ impl<N: Net> Worker<N> {
             trim_at: None,
             stop_began: Millis(0),
             leavers: VecDeque::new(),
+            strangers: Vec::new(),
             dismissal: None,
             life: Life::Serving,
             shared,
@@ -374,7 +390,11 @@ impl<N: Net> Worker<N> {
 
     /// Whether another thread has something for this one.
     fn has_news(&mut self) -> bool {
-        let stop = self.life == Life::Serving && self.shared.stopping.load(Ordering::Relaxed);
+        let stop = match self.life {
+            Life::Serving => self.is_to_stop(),
+            Life::Waned { .. } => self.have_all_waned(),
+            _ => false,
+        };
         let records = self.waker.has_mail() || self.waker.is_to_shed();
         // Each of them must be asked, since asking is what has us woken.
         let (mut room, is_parking) = (false, self.is_parking());
@@ -393,6 +413,7 @@ impl<N: Net> Worker<N> {
             | Life::Closing { until }
             | Life::Ending { until }
             | Life::Waning { until }
+            | Life::Waned { until }
             | Life::Parking { until } => Some(until),
             Life::Serving | Life::Parked | Life::Over => None,
         };

@@ -62,7 +62,12 @@ impl Supervisor {
         // What follows takes its time, too, and systemd's patience is not much longer.
         let mut deadline = Instant::now() + self.kit.config.waits.stop * 3 / 4;
         let mut are_workers_at_rest = false;
+        let mut have_workers_waned = false;
         while !(are_workers_at_rest && self.have_apps_ended()) && Instant::now() < deadline {
+            if !have_workers_waned && self.waned_c() == self.workers.len() {
+                have_workers_waned = true;
+                self.workers.iter().for_each(|worker| worker.waker.wake());
+            }
             if !are_workers_at_rest && self.have_workers_ended() {
                 are_workers_at_rest = true;
                 deadline = deadline.min(Instant::now() + QUIT_WAIT);
@@ -72,6 +77,10 @@ impl Supervisor {
         }
         self.leave();
         self.take_leave()
+    }
+
+    fn waned_c(&self) -> usize {
+        self.shared.waned_c.load(Ordering::Acquire)
     }
 
     /// Leaves it all to the next process, and says whether that has worked.
@@ -124,7 +133,7 @@ impl Supervisor {
     fn tell_to_end(&mut self) {
         // What was about to come does not.
         drop((self.reload.take(), std::mem::take(&mut self.arrivals)));
-        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.stopping.store(true, Ordering::Release);
         let apps = self.roster.residents().map(|resident| &resident.thread);
         self.workers.iter().chain(apps).for_each(|thread| thread.waker.wake());
     }

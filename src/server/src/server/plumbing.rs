@@ -109,6 +109,7 @@ impl Plumbing {
         let shared = Arc::new(Shared {
             stopping: false.into(),
             parking: false.into(),
+            waned_c: 0.into(),
             counters: (0..worker_c).map(|_| Counters::default()).collect(),
             addresses: Addresses::new(config.limits.fd_alloc_c),
             board,

@@ -202,7 +202,7 @@ impl<N: Net> Worker<N> {
 
     /// Whether the server has been told to stop.
     pub(super) fn is_to_stop(&self) -> bool {
-        self.shared.stopping.load(Ordering::Relaxed)
+        self.shared.stopping.load(Ordering::Acquire)
     }
 }
 

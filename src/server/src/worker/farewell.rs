@@ -266,15 +266,18 @@ impl<N: Net> Worker<N> {
         }
     }
 
-    fn take_step_of_stopping(&mut self) {
+    pub(super) fn take_step_of_stopping(&mut self) {
         if self.dismissal.is_some_and(|at| at <= self.now) {
             self.dismissal = None;
             self.dismiss_strangers();
         }
         match self.life {
+            // They were made before the stop: other workers may have taken them.
+            Life::Serving if self.is_to_stop() && self.has_changes() => {}
             Life::Serving if self.is_to_park() => self.begin_to_wane(),
             Life::Serving if self.is_to_stop() => self.begin_to_drain(),
             Life::Waning { until } => self.wane(until),
+            Life::Waned { until } => self.park_with_the_others(until),
             Life::Parking { until } => self.park(until),
             Life::Draining { until } => {
                 if !self.undrained.contains(&true) || self.now >= until {

@@ -1,20 +1,23 @@
 //! A worker comes to rest, so that its connections can go on in the next process.
 //!
 //! First it *wanes*: nobody is accepted any more (whoever waits in the listening socket is the next
-//! process's), handshakes get a little time to come to their end, and clients are served as ever. Then it
-//! *parks*: nobody is read, each app is told that nothing follows, makes an end of what it has got, and
-//! answers when it has. What it has sent by then is gathered as always. Then all there is of a connection
-//! lies with its peer, and in the kernel.
+//! process's), handshakes get a little time to come to their end, and clients are served as ever. When all
+//! workers have waned, it *parks*: nobody is read, each app is told that nothing follows, makes an end of
+//! what it has got, and answers when it has. What it has sent by then is gathered as always. Then all
+//! there is of a connection lies with its peer, and in the kernel.
+//!
+//! An app parks when all workers have told it, so the clients of one that had stopped reading before the
+//! others would wait for nothing.
 //!
 //! Not for: what is handed over (`parked`), nor for a stop that ends all connections (`farewell`).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringsocket_proto::{CloseCode, Millis};
+use ringsocket_proto::{CloseCode, Millis, Phase};
 
 use super::net::{Net, Token};
-use super::peer::{Owed, Peer, Stage};
+use super::peer::{Owed, Stage};
 use super::{Life, Worker};
 use crate::log;
 use crate::message::Inbound;
@@ -40,11 +43,11 @@ impl<N: Net> Worker<N> {
         }
         self.stop_began = self.now;
         let leavers = self.bound_to_leave();
-        let wait = match (leavers.is_empty(), self.has_strangers()) {
-            (true, false) => Duration::ZERO,
-            (true, true) => GRACE,
-            // They come back all at once otherwise.
-            (false, _) => self.policy.stop / 8,
+        let wait = if leavers.is_empty() {
+            self.strangers = self.strangers();
+            if self.strangers.is_empty() { Duration::ZERO } else { GRACE }
+        } else {
+            self.longest_to_wane() // they come back all at once otherwise
         };
         let until = self.now + wait;
         let spread = |(at, token): (usize, Token)| {
@@ -69,13 +72,35 @@ impl<N: Net> Worker<N> {
         leavers
     }
 
-    /// Whether there is anybody who may become a client yet.
-    fn has_strangers(&mut self) -> bool {
-        let is_stranger = |peer: &mut Peer<N::Socket>| {
-            peer.socket.is_some() && matches!(peer.stage, Stage::Stranger | Stage::Asking)
-        };
-        let slots = self.peers.in_use();
-        slots.into_iter().any(|slot| self.peers.get_mut(slot).is_some_and(is_stranger))
+    /// How long those have to go who cannot stay.
+    fn longest_to_wane(&self) -> Duration {
+        self.policy.stop / 8
+    }
+
+    /// Who may become a client yet, or is owed a response.
+    fn strangers(&mut self) -> Vec<Token> {
+        let slots = self.peers.in_use().into_iter();
+        let tokens: Vec<_> = slots.map(|slot| self.peers.token(slot)).collect();
+        tokens.into_iter().filter(|&token| self.is_stranger(token)).collect()
+    }
+
+    fn is_stranger(&mut self, token: Token) -> bool {
+        self.peers.named(token).is_some_and(|peer| {
+            let is_answered = peer.connection.phase() == Phase::Finished
+                && peer.chain.is_empty()
+                && !peer.has_backlog();
+            let is_unknown = matches!(peer.stage, Stage::Stranger | Stage::Asking);
+            peer.socket.is_some() && is_unknown && !is_answered
+        })
+    }
+
+    /// Whether those that the worker has waned for have all become clients, or gone.
+    fn has_no_more_strangers(&mut self) -> bool {
+        let mut strangers = std::mem::take(&mut self.strangers);
+        let were_there = !strangers.is_empty();
+        strangers.retain(|&token| self.is_stranger(token));
+        self.strangers = strangers;
+        were_there && self.strangers.is_empty()
     }
 
     /// Takes leave of those who cannot stay, each at its time.
@@ -86,7 +111,23 @@ impl<N: Net> Worker<N> {
                 self.close(token.slot, CloseCode::SERVICE_RESTART, RESTARTING);
             }
         }
-        if self.now >= until {
+        if self.now >= until || self.has_no_more_strangers() {
+            self.shared.waned_c.fetch_add(1, Ordering::AcqRel);
+            let until = self.stop_began + self.longest_to_wane().max(GRACE);
+            self.life = Life::Waned { until };
+            self.park_with_the_others(until);
+        }
+    }
+
+    /// Whether no worker has a reason left to go on reading. If not, the main thread wakes those that have
+    /// waned when it is so.
+    pub(super) fn have_all_waned(&self) -> bool {
+        self.shared.waned_c.load(Ordering::Acquire) >= self.shared.counters.len()
+    }
+
+    /// Parks, unless another worker has not waned, for which it does not wait forever.
+    pub(super) fn park_with_the_others(&mut self, until: Millis) {
+        if self.have_all_waned() || self.now >= until {
             self.begin_to_park();
         }
     }

@@ -390,7 +390,7 @@ impl<N: Net> Worker<N> {
                 let mut desk = Desk {
                     site: &self.site,
                     things: Things {
-                        is_stopping: !matches!(self.life, Life::Serving | Life::Waning { .. }),
+                        is_stopping: self.life.is_leaving(),
                         has_failed: |app| self.to_apps[usize::from(app)].has_failed(),
                         terms: self.policy.terms(&self.shared.counters),
                     },

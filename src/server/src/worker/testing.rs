@@ -268,6 +268,7 @@ pub(super) fn alone() -> Arc<Shared> {
         board: None,
         stopping: false.into(),
         parking: false.into(),
+        waned_c: 0.into(),
         counters: vec![Counters::default()],
         addresses: Addresses::new(50),
     })

@@ -3,6 +3,7 @@
 
 mod ends;
 mod kept;
+mod waning;
 
 use std::sync::Arc;
 
@@ -204,28 +205,6 @@ fn what_the_ring_had_no_room_for_reaches_the_next_app_in_order() {
     }
     records.extend(house.records());
     assert_eq!(records, messages);
-}
-
-#[test]
-fn handshakes_have_a_little_time() {
-    let mut house = House::new();
-    let request = request("");
-    let (soon, later) = request.split_at(40);
-    let late = house.worker.meet(soon);
-    house.ask_to_park();
-    house.turn();
-    assert!(house.records().is_empty(), "it wanes");
-    late.came.borrow_mut().extend(later);
-    house.turn();
-    house.turn();
-    assert_eq!(house.records(), ["open"]);
-    assert!(late.sent.take().starts_with(b"HTTP/1.1 101"));
-    house.worker.net.now = house.worker.net.now + GRACE;
-    house.turn();
-    house.turn();
-    assert_eq!(house.records(), ["park"]);
-    house.open(ClientId::new(0, 0, 1));
-    assert_eq!(house.leave().sockets.len(), 1);
 }
 
 #[test]
