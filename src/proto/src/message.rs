@@ -115,6 +115,16 @@ impl Bounds {
         let &Limits { message_size, chain_size, frame_size, fragment_c, .. } = limits;
         Self { message_size, chain_size, frame_size, fragment_c }
     }
+
+    /// The stricter of two, one by one.
+    fn stricter(self, other: Self) -> Self {
+        Self {
+            message_size: self.message_size.min(other.message_size),
+            chain_size: self.chain_size.min(other.chain_size),
+            frame_size: self.frame_size.min(other.frame_size),
+            fragment_c: self.fragment_c.min(other.fragment_c),
+        }
+    }
 }
 
 /// What counts against the limits of one message.
@@ -188,6 +198,15 @@ impl Assembly {
     /// Whether it may have come about: what is read back from elsewhere may be anything.
     pub(crate) fn is_sound(&self) -> bool {
         self.utf8.is_sound() && self.buffer.len() <= self.size.payload
+    }
+
+    /// Has the message end under these bounds, where they are stricter. False if it is too large for them
+    /// by now, as far as its frames have announced it.
+    pub(crate) fn tighten(&mut self, bounds: Bounds) -> bool {
+        self.bounds = self.bounds.stricter(bounds);
+        let Bounds { message_size, chain_size, .. } = self.bounds;
+        let most = if self.is_compressed { chain_size } else { message_size };
+        self.size.payload <= most && self.size.chain <= chain_size
     }
 
     /// Bytes of memory that the message holds so far.

@@ -29,6 +29,11 @@ impl Frames {
         self.message.as_ref().map_or(0, Assembly::held)
     }
 
+    /// See [`Connection::tighten`].
+    pub(super) fn tighten(&mut self, bounds: Bounds) -> bool {
+        self.message.as_mut().is_none_or(|message| message.tighten(bounds))
+    }
+
     /// Whether it may have come about: what is read back from elsewhere may be anything.
     pub(super) fn is_sound(&self) -> bool {
         let is_frame_sound = match &self.frame {

@@ -28,8 +28,8 @@ use crate::sys::sealed_file::{Use, sealed_file};
 
 const MAGIC: &[u8; 8] = b"RINGSOCK";
 
-/// The version of how it is packed: this heading, the area of secrets, and the carriage. What the state
-/// and the secrets say has a version of its own (`server::estate`).
+/// The version of all that is left: this heading, the area of secrets, the carriage, and what state and
+/// secrets say (`server::estate`).
 pub const FORMAT: u32 = 1;
 
 /// Bytes of the heading.

@@ -118,8 +118,11 @@ impl Heritage {
     pub(super) fn unpack(parcel: Parcel) -> Result<Self, Unreadable> {
         let Parcel { connections, state, secrets } = parcel;
         let garbage = || Unreadable("it makes no sense".to_owned());
-        let estate: Estate =
-            postcard::from_bytes(&state).map_err(|error| Unreadable(error.to_string()))?;
+        let (estate, surplus): (Estate, _) =
+            postcard::take_from_bytes(&state).map_err(|error| Unreadable(error.to_string()))?;
+        if !surplus.is_empty() {
+            return Err(garbage());
+        }
         let mut rest = secrets.as_bytes();
         let mut ticket_keys = Secrets::default();
         ticket_keys.extend(read_secret(&mut rest).ok_or_else(garbage)?);

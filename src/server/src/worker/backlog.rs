@@ -33,7 +33,7 @@ impl Backlog {
     /// Whether it may have come about: what is read back from elsewhere may be anything.
     pub fn is_sound(&self) -> bool {
         let frames: usize = self.frames.iter().map(|&len| len as usize).sum();
-        self.sent <= self.bytes.len() && self.begun.checked_add(frames) == Some(self.bytes.len())
+        self.sent <= self.begun && self.begun.checked_add(frames) == Some(self.bytes.len())
     }
 
     /// Bytes that wait in memory of this peer's own; those of a page do not count.

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use ringsocket_proto::{CloseCode, Connection, Millis};
+use ringsocket_proto::{CloseCode, Connection, Limits, Millis};
 use ringsocket_tls::{Records, State};
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +41,12 @@ pub struct ParkedWorker {
     pub index: u8,
     /// A generation that none of its slots has had.
     next_generation: u32,
-    peers: Vec<ParkedPeer>,
+    pub(super) peers: Vec<ParkedPeer>,
 }
 
 /// A connection.
 #[derive(Debug, Serialize, Deserialize)]
-struct ParkedPeer {
+pub(super) struct ParkedPeer {
     slot: u32,
     generation: u32,
     /// Whether its socket is there: else its app has yet to hear that it is gone.
@@ -60,7 +60,7 @@ struct ParkedPeer {
     backlog: Backlog,
     #[serde(with = "serde_bytes")]
     stash: Vec<u8>,
-    owed: Option<Owed>,
+    pub(super) owed: Option<Owed>,
     owed_close: Option<(u16, String)>,
     deadline: Option<Millis>,
     tls: Option<ParkedTls>,
@@ -74,6 +74,19 @@ pub(super) struct ParkedTls {
     #[serde(with = "serde_bytes")]
     pub(super) sealed: Vec<u8>,
     pub(super) has_closed: bool,
+}
+
+impl ParkedPeer {
+    /// Has messages that came under the limits of another process end under these. Whether one is larger
+    /// already: the app was told that there are none.
+    fn is_beyond(&mut self, limits: &Limits) -> bool {
+        let is_too_large = |owed: &mut Owed| match owed {
+            Owed::Message(_, payload) => payload.len() > limits.message_size,
+            _ => false,
+        };
+        let was_owed = self.owed.take_if(is_too_large).is_some();
+        !self.connection.tighten(limits) || was_owed
+    }
 }
 
 impl ParkedWorker {
@@ -165,16 +178,25 @@ impl<N: Net> Worker<N> {
         let (mut entries, mut lost_c) = (Vec::new(), 0);
         let none = self.timers.pop_due(self.now); // whoever is reminded is so from now on
         debug_assert!(none.is_none());
-        for parked in worker.peers {
+        let (limits, mut oversized) = (self.policy.protocol.clone(), Vec::new());
+        for mut parked in worker.peers {
             let token = Token { slot: parked.slot, generation: parked.generation };
             let was_client = parked.has_socket && parked.stage != Stage::Left;
-            let peer = belongings.revive(parked, &app_of);
+            if parked.is_beyond(&limits) {
+                oversized.push(parked.slot);
+            }
+            let takes = |&app: &u16| self.to_apps[usize::from(app)].takes(parked.owed.as_ref());
+            let app = app_of(parked.app).filter(takes);
+            let peer = belongings.revive(parked, app);
             lost_c += usize::from(was_client && peer.as_ref().is_none_or(|peer| !is_to_stay(peer)));
             entries.extend(peer.map(|peer| (token, peer)));
         }
         lost_c += self.peers.refill(worker.next_generation, entries).len();
         for slot in self.peers.in_use() {
             self.resettle(slot);
+        }
+        for slot in oversized {
+            self.close(slot, CloseCode::TOO_BIG, "a message is larger than the limit is now");
         }
         lost_c
     }
@@ -186,7 +208,7 @@ impl<N: Net> Worker<N> {
         let connection_c = sockets.len();
         let mut belongings = Belongings { sockets: sockets.into(), secrets: secrets.into() };
         for parked in worker.peers {
-            let peer = belongings.revive(parked, |_| None);
+            let peer = belongings.revive(parked, None);
             if let Some(Ok(token)) = peer.map(|peer| self.peers.insert(peer)) {
                 self.resettle(token.slot);
             }
@@ -261,12 +283,8 @@ struct Belongings<S> {
 }
 
 impl<S> Belongings<S> {
-    /// The connection; `None` if nothing is left of it.
-    fn revive(
-        &mut self,
-        parked: ParkedPeer,
-        app_of: impl Fn(u16) -> Option<u16>,
-    ) -> Option<Peer<S>> {
+    /// The connection, whose app has this number now, if it is there; `None` if nothing is left of it.
+    fn revive(&mut self, parked: ParkedPeer, app: Option<u16>) -> Option<Peer<S>> {
         let socket = if parked.has_socket { self.sockets.pop_front() } else { None };
         let tls = match parked.tls {
             None => Ok(None),
@@ -275,7 +293,6 @@ impl<S> Belongings<S> {
                 _ => Err(()),
             },
         };
-        let app = app_of(parked.app);
         let is_usable = parked.connection.is_sound() && parked.backlog.is_sound() && tls.is_ok();
         let socket = socket.filter(|_| is_usable);
         let is_known = app.is_some() && parked.stage != Stage::Left;

@@ -14,6 +14,7 @@ use ringsocket_ring::{BlockPool, Producer, ReserveError};
 
 use super::app_set::AppSet;
 use super::net::Token;
+use super::peer::Owed;
 use crate::deputy::Deputy;
 use crate::message::{BY_POINTER, ClientId, Inbound};
 use crate::waker::Waker;
@@ -240,6 +241,16 @@ impl ToApp {
             self.congestion = None;
         }
         Ok(())
+    }
+
+    /// Whether what another process owed to its app fits into this one's ring, which may be smaller.
+    pub fn takes(&self, owed: Option<&Owed>) -> bool {
+        let Some(Owed::Open { opening, .. } | Owed::Upgrade { opening, .. }) = owed else {
+            return true;
+        };
+        let record = Inbound::Open { client: ClientId::new(0, 0, 1), endpoint: 0, opening };
+        let (head, payload) = record.encode();
+        head.len() + payload.len() <= self.ring.max_record()
     }
 
     /// What becomes of a record that is not to go into the ring.

@@ -39,7 +39,7 @@ impl House {
     }
 
     /// A house whose app has no room for all that its client has sent.
-    fn congested() -> Self {
+    fn congested() -> (Self, Socket, ClientId) {
         let mut house = Self::with_ring(4096);
         let (client, id) = house.connect();
         house.open(id);
@@ -47,7 +47,7 @@ impl House {
         for _ in 0..30 {
             house.turn();
         }
-        house
+        (house, client, id)
     }
 
     /// A house that takes up what another has left.
@@ -239,7 +239,7 @@ fn what_is_written_down_is_what_the_next_version_reads() {
 
 #[test]
 fn what_an_app_was_owed_that_was_given_up_does_not_reach_the_next() {
-    let mut house = House::congested();
+    let (mut house, _client, _) = House::congested();
     house.ask_to_park();
     house.turn();
     house.worker.net.now = house.worker.net.now + house.worker.policy.stop;
@@ -255,7 +255,7 @@ fn what_an_app_was_owed_that_was_given_up_does_not_reach_the_next() {
 
 #[test]
 fn an_app_that_fails_while_its_worker_parks_keeps_nobody_awake() {
-    let mut house = House::congested();
+    let (mut house, _client, _) = House::congested();
     house.ask_to_park();
     house.turn();
     assert!(house.worker.is_parking());

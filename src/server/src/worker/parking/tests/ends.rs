@@ -96,6 +96,68 @@ fn who_was_asked_about_and_never_let_in_is_not_told_to_the_next_app() {
     assert_eq!((lost_c, house.records()), (0, Vec::new()));
 }
 
+/// A house whose clients may send less, which takes up one of another that may have sent more.
+fn stricter(left: Left<Socket>, id: ClientId) -> House {
+    let mut house = House::new();
+    Arc::get_mut(&mut house.worker.policy).expect("its own").protocol.message_size = 50;
+    assert_eq!(house.worker.take_up(left, Some), 0);
+    house.open(id);
+    house
+}
+
+/// Its client is closed with 1009, and nothing of it reaches the app.
+fn expect_too_big(mut house: House, client: &Socket) {
+    house.turn();
+    assert_eq!(client.sent.take()[2..4], 1009_u16.to_be_bytes());
+    client.came.borrow_mut().extend([&[b'y'; 20][..], &[0x88, 0x80, 0, 0, 0, 0]].concat());
+    client.has_left.set(true);
+    (0..3).for_each(|_| _ = house.turn());
+    let records = house.records();
+    assert!(records.iter().all(|record| record.starts_with("close")), "{records:?}");
+}
+
+#[test]
+fn a_message_that_has_begun_and_is_larger_than_the_next_process_allows_is_not_waited_for() {
+    let fragment = [&[0x01], &masked(1, &[b'x'; 60])[1..]].concat();
+    for came in [&text(&"x".repeat(100))[..90], &fragment] {
+        let (mut house, client, id) = House::with_client();
+        client.came.borrow_mut().extend(came);
+        house.turn();
+        house.park();
+        let left = house.leave();
+        client.sent.take();
+        expect_too_big(stricter(left, id), &client);
+    }
+}
+
+#[test]
+fn a_message_that_is_owed_and_larger_than_the_next_process_allows_reaches_no_app() {
+    let (mut house, client, id) = House::congested();
+    house.park();
+    house.worker.undrained.fill(false); // as if it had come to its end without reading
+    house.turn();
+    let left = house.worker.leave();
+    assert!(matches!(left.worker.peers[0].owed, Some(Owed::Message(..))));
+    client.sent.take();
+    expect_too_big(stricter(left, id), &client);
+}
+
+#[test]
+fn an_opening_that_does_not_fit_into_a_smaller_ring_ends_its_connection() {
+    for (len, lost_c) in [(1900, 0), (2100, 1)] {
+        let (mut house, client, _) = House::with_client();
+        house.park();
+        let mut left = house.leave();
+        client.sent.take();
+        left.worker.peers[0].owed = Some(Owed::Open { endpoint: 0, opening: vec![b'x'; len] });
+        let mut house = House::with_ring(4096);
+        assert_eq!(house.worker.take_up(left, Some), lost_c);
+        house.turn();
+        let sent = client.sent.take();
+        assert_eq!(sent.get(2..4).is_some_and(|code| code == 1012_u16.to_be_bytes()), lost_c == 1);
+    }
+}
+
 #[test]
 fn last_words_that_a_client_has_yet_to_take_go_along() {
     let (mut house, client, id) = House::with_client();
