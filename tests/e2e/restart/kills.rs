@@ -74,6 +74,20 @@ fn the_new_process_is_killed_at_any_moment() {
 }
 
 #[test]
+fn what_systemd_could_not_be_told_to_forget_is_in_nobodys_way() {
+    let mut house = House::start("");
+    let mut clients = house.connect_all("/echo");
+    for name in ["connections", "secrets", "state"] {
+        let spent = std::fs::File::open("/dev/null").unwrap();
+        house.daemon.store(&format!("ringsocket-handover-{name}"), spent.into());
+    }
+    house.restart(3);
+    clients.iter_mut().for_each(|client| is_served(client, "stayed"));
+    clients.into_iter().for_each(Client::close_cleanly);
+    house.daemon.stop_well();
+}
+
+#[test]
 fn a_hand_over_with_something_foreign_in_it_is_dropped() {
     let mut house = House::start("");
     let clients = house.connect_all("/echo");

@@ -73,6 +73,10 @@ pub fn leave_in(store: &Store, parcel: Parcel, patience: Duration) -> Result<(),
     drop(secrets);
     let state =
         state::write(&Heading { id, connection_c }, &state).map_err(failed("write state"))?;
+    // If something is there still, this process could not have it forgotten when it began.
+    for name in [CONNECTIONS, SECRETS, STATE] {
+        store.remove(name).map_err(failed("empty the store"))?;
+    }
     for socket in &sockets {
         store.leave(CONNECTIONS, &[socket.as_fd()]).map_err(failed("store connections"))?;
     }

@@ -254,7 +254,7 @@ fn without_a_service_manager_nothing_is_left() {
     let (store, parcel) = (manager.store(), parcel(1));
     manager.end();
     let error = leave_in(&store, parcel, PATIENCE).expect_err("nobody is there");
-    assert!(error.to_string().starts_with("cannot store connections: "), "{error}");
+    assert!(error.to_string().starts_with("cannot empty the store: "), "{error}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use crate::sys::pass_fds;
 
+/// How long systemd may take to make room for a datagram. It reads them between its other work.
+const SEND_WAIT: Duration = Duration::from_secs(5);
+
 /// The way to the store.
 #[derive(Debug)]
 pub struct Store {
@@ -33,12 +36,18 @@ impl Store {
     /// # Errors
     /// If nobody listens there.
     pub fn at(path: &[u8]) -> io::Result<Self> {
+        Self::with_patience(path, SEND_WAIT)
+    }
+
+    /// The same, with another time that a datagram may take: `WouldBlock` comes after it.
+    fn with_patience(path: &[u8], patience: Duration) -> io::Result<Self> {
         let address = match path.strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name)?,
             None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(path))?,
         };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address)?;
+        socket.set_write_timeout(Some(patience))?;
         Ok(Self { socket })
     }
 
@@ -46,7 +55,7 @@ impl Store {
     /// not say whether it has kept them: `FileDescriptorStoreMax=` may have no room.
     ///
     /// # Errors
-    /// If the datagram cannot be sent.
+    /// If the datagram cannot be sent, or not in time.
     pub fn leave(&self, name: &str, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         debug_assert!(!name.contains([':', '\n']));
         // Not to be polled (systemd 246 and later): it would drop whatever looks hung up.
@@ -81,6 +90,19 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_read_is_not_waited_for_forever() {
+        let name = format!("ringsocket-test-deaf-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let _deaf = UnixDatagram::bind_addr(&address).unwrap();
+        let patience = Duration::from_millis(20);
+        let store = Store::with_patience(format!("@{name}").as_bytes(), patience).unwrap();
+        // The queue of a datagram socket has room for some (net.unix.max_dgram_qlen).
+        let mut results = (0..100_000).map(|_| store.remove("anything"));
+        let error = results.find_map(Result::err).expect("a queue that is full");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
 
     #[test]
     fn who_does_not_answer_is_not_waited_for_forever() {
