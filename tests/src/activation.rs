@@ -14,12 +14,14 @@ const FIRST: RawFd = 3;
 
 /// A command that runs `program` with `sockets` as its descriptors 3, 4, ... under their names.
 /// Arguments, environment and streams can still be added; `sockets` must stay open until the
-/// command was started.
+/// command was started. With `SOFT_NOFILE` in its environment that is its soft limit of open files.
 pub fn command(program: &Path, sockets: &[(String, OwnedFd)]) -> Command {
     // LISTEN_PID must name the process that reads it, which is known only after the fork, where
     // setting a variable is not allowed any more: so a shell sets it and becomes the program.
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", r#"LISTEN_PID=$$ exec "$0" "$@""#]).arg(program);
+    let limit = r#"[ -z "$SOFT_NOFILE" ] || ulimit -S -n "$SOFT_NOFILE""#;
+    let start = r#"LISTEN_PID=$$ exec "$0" "$@""#;
+    command.args(["-c", &format!("{limit}; {start}")]).arg(program);
     let names: Vec<&str> = sockets.iter().map(|(name, _)| name.as_str()).collect();
     command.env("LISTEN_FDS", sockets.len().to_string());
     command.env("LISTEN_FDNAMES", names.join(":"));

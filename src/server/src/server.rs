@@ -97,8 +97,10 @@ pub fn run(source: &Source, apps_dir: Option<PathBuf>) -> Result<(), Fatal> {
     let signals = Signals::block().map_err(|error| system("block signals", &error))?;
     let mut inherited = inherited::take()
         .map_err(|error| Fatal::new(EX_CONFIG, log::id::SOCKETS_UNFIT, error.to_string()))?;
+    // Before connections come out of the store: no more are received than may be open.
+    let nofile = raise_nofile();
     let heritage = take_up(&mut inherited);
-    let (loaded, around) = configure(source, apps_dir, heritage.as_ref())?;
+    let (loaded, around) = configure(source, apps_dir, nofile, heritage.as_ref())?;
     let config = loaded.config;
     let adopted = sockets::adopt(inherited, &config.ports, !config.certs.is_empty())
         .map_err(|error| Fatal::new(EX_CONFIG, log::id::SOCKETS_UNFIT, error.to_string()))?;
@@ -137,10 +139,11 @@ fn take_up(inherited: &mut Vec<Inherited>) -> Option<Heritage> {
 fn configure(
     source: &Source,
     apps_dir: Option<PathBuf>,
+    nofile: Option<u64>,
     heritage: Option<&Heritage>,
 ) -> Result<(Loaded, Surroundings), Fatal> {
     let heir_c = heritage.map_or(0, Heritage::worker_c);
-    let around = Surroundings { heir_c, ..Surroundings::here(raise_nofile(), apps_dir) };
+    let around = Surroundings { heir_c, ..Surroundings::here(nofile, apps_dir) };
     match config::load(source, &around) {
         Ok(loaded) => {
             let fixed = Some(config::Fixed::of(&loaded.config));
@@ -220,14 +223,12 @@ fn serve(plumbing: Plumbing, kit: Kit, signals: &Signals) -> Result<bool, Fatal>
     }
     drop(ready);
     let asked = await_inits(waiting, &inits, signals);
-    if asked == Some(Signal::Stop) {
-        drop(plumbing.workers); // the apps are alone then, and end
-        return Ok(supervisor.stop(signals));
-    }
+    // In any case: they may have connections of the process before to take leave of, or to leave.
     for worker in plumbing.workers {
         supervisor.start_worker(worker).map_err(|error| system("start a thread", &error))?;
     }
     let ending = match asked {
+        Some(Signal::Stop) => Ending::Stop,
         Some(Signal::Park) => Ending::Park,
         asked => supervisor.watch(signals, asked == Some(Signal::Reload))?,
     };
@@ -237,14 +238,14 @@ fn serve(plumbing: Plumbing, kit: Kit, signals: &Signals) -> Result<bool, Fatal>
     })
 }
 
-/// Waits until each app's `init` has returned, or until the process is to stop. Says what it has been
+/// Waits until each app's `init` has returned, or until the process is to end. Says what it has been
 /// asked for meanwhile that is to be done.
 fn await_inits(
     mut waiting: Vec<Arc<str>>,
     inits: &Receiver<(Arc<str>, Result<(), AppFault>)>,
     signals: &Signals,
 ) -> Option<Signal> {
-    let (mut asked, mut is_told) = (None, false);
+    let (mut reload, mut is_told) = (None, false);
     while !waiting.is_empty() {
         match inits.recv_timeout(Duration::from_millis(100)) {
             Ok((name, result)) => {
@@ -260,16 +261,15 @@ fn await_inits(
                     tell(notify::status(&status::waiting_for_init("Starting", names)));
                 }
                 match signals.wait(Duration::ZERO) {
-                    Some(Signal::Stop) => return Some(Signal::Stop),
-                    Some(Signal::Park) => asked = Some(Signal::Park),
-                    Some(Signal::Reload) if asked.is_none() => asked = Some(Signal::Reload),
-                    Some(Signal::Reload | Signal::Tell) | None => {}
+                    Some(signal @ (Signal::Stop | Signal::Park)) => return Some(signal),
+                    Some(signal @ Signal::Reload) => reload = Some(signal),
+                    Some(Signal::Tell) | None => {}
                 }
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    asked
+    reload
 }
 
 fn system(what: &str, error: &std::io::Error) -> Fatal {

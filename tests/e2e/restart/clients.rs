@@ -68,6 +68,18 @@ fn a_frame_or_a_record_that_is_cut_by_a_restart_is_joined() {
 }
 
 #[test]
+fn more_connections_than_the_soft_limit_of_open_files_go_on() {
+    let builder = Builder::new().app("echo").restartable().environment("SOFT_NOFILE", "60");
+    let mut daemon = builder.config(r#"{ "max_conn_c_per_addr": 0, "log_level": "info" }"#).start();
+    let mut clients: Vec<_> = (0..100).map(|_| daemon.connect("/echo")).collect();
+    clients.iter_mut().for_each(|client| is_served(client, "before"));
+    restart(&mut daemon, 100);
+    clients.iter_mut().for_each(|client| is_served(client, "after"));
+    clients.into_iter().for_each(Client::close_cleanly);
+    daemon.stop_well();
+}
+
+#[test]
 fn a_fragmented_message_goes_on_after_restarts_with_pings_between() {
     let mut house = House::start("");
     let mut clients = house.connect_all("/echo");

@@ -77,9 +77,9 @@ fn clients_of_an_app_that_is_no_more_are_closed_with_1012() {
 }
 
 /// Puts an app in place of another as an upgrade does it: the old file stays what it is.
-fn replace(path: &Path, defines: &[&str]) {
+fn replace(path: &Path, source: &str, defines: &[&str]) {
     let new = path.with_extension("new");
-    ringsocket_tests::apps::compile_c(&["tests/apps/odd.c"], defines, &new);
+    ringsocket_tests::apps::compile_c(&[source], defines, &new);
     std::fs::rename(new, path).unwrap();
 }
 
@@ -101,7 +101,8 @@ fn restart_with_a_failing_keeper(before: impl FnOnce(&House, &mut [Client])) {
 #[test]
 fn clients_of_an_app_that_fails_to_begin_are_closed_with_1011() {
     restart_with_a_failing_keeper(|house, _| {
-        replace(&house.daemon.path().join("apps/keeper.so"), &["ODD_INIT"]);
+        let path = house.daemon.path().join("apps/keeper.so");
+        replace(&path, "tests/apps/odd.c", &["ODD_INIT"]);
     });
 }
 
@@ -111,6 +112,42 @@ fn clients_of_an_app_that_panics_in_restore_are_closed_with_1011() {
         goers[0].text("restore panic").unwrap();
         goers.iter_mut().for_each(|client| is_served(client, "before"));
     });
+}
+
+/// A daemon that waits for the `init` of the keeper after a restart, and the clients of that and of others.
+fn house_that_does_not_begin() -> (House, Vec<Client>, Vec<Client>) {
+    let mut house = House::start(r#""stop_wait": 4,"#);
+    let (goers, stayers) = (house.connect_all("/keeper"), house.connect_all("/echo"));
+    let path = house.daemon.path().join("apps/keeper.so");
+    replace(&path, "tests/apps/version.c", &["VERSION=one", "VERSION_INIT_HANGS=3600"]);
+    house.daemon.begin_restart();
+    house.daemon.start_again();
+    house.daemon.wait_notice(|line| line == "STATUS=Starting: waiting for init of keeper");
+    (house, goers, stayers)
+}
+
+#[test]
+fn a_restart_while_an_app_does_not_begin_ends_its_clients_alone() {
+    let (mut house, goers, mut stayers) = house_that_does_not_begin();
+    house.daemon.begin_restart();
+    let path = house.daemon.path().join("apps/keeper.so");
+    replace(&path, "tests/apps/version.c", &["VERSION=two"]);
+    let ended = house.daemon.start_again();
+    assert!(ended.log.contains("an app did not come to an end in time"), "{}", ended.log);
+    house.daemon.wait_ready();
+    goers.into_iter().for_each(|client| _ = client.expect_closed(1012));
+    stayers.iter_mut().for_each(|client| is_served(client, "stayed"));
+    stayers.into_iter().for_each(Client::close_cleanly);
+    house.daemon.stop_well();
+}
+
+#[test]
+fn a_stop_while_an_app_does_not_begin_takes_leave_of_all() {
+    let (mut house, goers, stayers) = house_that_does_not_begin();
+    house.daemon.signal(Signal::Term);
+    goers.into_iter().chain(stayers).for_each(|client| _ = client.expect_closed(1001));
+    let ended = house.daemon.start_again();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
 }
 
 #[test]
