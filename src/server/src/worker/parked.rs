@@ -191,7 +191,8 @@ impl<N: Net> Worker<N> {
             lost_c += usize::from(was_client && peer.as_ref().is_none_or(|peer| !is_to_stay(peer)));
             entries.extend(peer.map(|peer| (token, peer)));
         }
-        lost_c += self.peers.refill(worker.next_generation, entries).len();
+        let surplus = self.peers.refill(worker.next_generation, entries);
+        lost_c += surplus.iter().filter(|(_, peer)| is_to_stay(peer)).count();
         for slot in self.peers.in_use() {
             self.resettle(slot);
         }
@@ -306,11 +307,8 @@ impl<S> Belongings<S> {
         }
         let mut peer = Peer::revived(socket, parked.connection, parked.address);
         peer.app = app.unwrap_or(0);
-        peer.stage = match owed_close {
-            Some(_) => Stage::Left,
-            None if is_known => Stage::Announced,
-            None => Stage::Left,
-        };
+        let is_client = is_known && owed_close.is_none();
+        peer.stage = if is_client { Stage::Announced } else { Stage::Left };
         peer.flags.set_ended(parked.flags.ended());
         peer.flags.set_parted(parked.flags.parted());
         peer.flags.set_finished(parked.flags.finished());
