@@ -24,8 +24,8 @@ const INBOUND_BLOCKS: usize = MIB;
 /// Bytes that a worker reads at once. A little more than a round number, so that several messages of
 /// a round size fit with their headers: one that comes in part is copied.
 const RECEIVE_BUFFER: usize = 260 << 10;
-/// systemd's own default is 90 s (`DefaultTimeoutStopSec=`); some of it is needed to wind up.
-const LONGEST_SENSIBLE_STOP: u64 = 80;
+/// The unit that is shipped has `TimeoutStopSec=30`; some of it is needed to wind up.
+const LONGEST_SENSIBLE_STOP: u64 = 25;
 
 /// Checks everything. Errors go into `findings`; with any there, the result is not to be used.
 pub(super) fn check(raw: raw::Root, findings: &mut Findings<'_>, around: &Surroundings) -> Config {
