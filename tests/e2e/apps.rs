@@ -54,6 +54,16 @@ fn broadcast_reaches_clients_of_every_worker() {
 }
 
 #[test]
+fn the_copy_of_an_app_can_be_read_by_debuggers() {
+    let daemon = Builder::new().app("echo").start();
+    // They go by the path by which it was loaded, that of a descriptor.
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap();
+    let mut links = folder.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+    assert!(links.any(|link| link.to_string_lossy().starts_with("/memfd:echo.so")));
+    daemon.stop_well();
+}
+
+#[test]
 fn what_open_sends_comes_first() {
     let daemon = Builder::new().app("faulty").start();
     let mut client = daemon.connect("/faulty?greet");

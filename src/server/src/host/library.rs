@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -75,11 +75,12 @@ impl std::error::Error for LoadError {}
 impl Callbacks {
     /// Loads a private copy of the library and checks its version. Its constructors run here; it is
     /// never unloaded, since a Rust library must not be (its threads and thread-locals may outlive
-    /// any use of it). Loaded twice, it is there twice, each with variables of its own.
+    /// any use of it). Loaded twice, it is there twice, each with variables of its own. As long as the
+    /// copy is open debuggers can read it, by the path by which it was loaded.
     ///
     /// # Errors
     /// If the file is not an app, or not one for this version of the interface.
-    pub fn load(image: &Image, name: &str) -> Result<Self, LoadError> {
+    pub fn load(image: &Image, name: &str) -> Result<(Self, OwnedFd), LoadError> {
         let copy = image.copy(&format!("{name}.so")).map_err(LoadError::Image)?;
         let path = unique_path(copy.as_raw_fd());
         // SAFETY: loading runs the library's constructors, which can do anything. Whoever may put a
@@ -123,7 +124,7 @@ impl Callbacks {
         // SAFETY: its bytes are those of members of an app's table or zero, and each member may be
         // zero: numbers, null pointers, callbacks that are not there.
         let whole = unsafe { whole.assume_init() };
-        Ok(Self(Box::leak(Box::new(whole))))
+        Ok((Self(Box::leak(Box::new(whole))), copy))
     }
 
     /// Whether they may be called on other threads than the app's own.
@@ -199,13 +200,14 @@ impl Callbacks {
 
 /// A path to a descriptor that no library has been loaded by before: dlopen(3) takes two that are
 /// spelled alike for the same library, and descriptors are used again. The kernel makes nothing of
-/// the slashes and dots that spell a number here.
+/// the slashes and dots that spell a number here. It is not that by /proc/self, where a debugger would
+/// look among its own descriptors.
 fn unique_path(fd: RawFd) -> String {
     static LOADED: AtomicU32 = AtomicU32::new(0);
     let number = LOADED.fetch_add(1, Ordering::Relaxed);
     let bits = (0..u32::BITS - number.leading_zeros()).map(|bit| number >> bit & 1 == 1);
     let spelled: String = bits.map(|is_one| if is_one { "./" } else { "/" }).collect();
-    format!("/proc/self/fd/{spelled}{fd}")
+    format!("/proc/{}/fd/{spelled}{fd}", std::process::id())
 }
 
 #[cfg(test)]

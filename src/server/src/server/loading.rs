@@ -1,6 +1,8 @@
 //! From the file of an app to callbacks that can be called.
 //! Not for: which files there are (`config`), or starting what is loaded (`supervisor`).
 
+use std::os::fd::OwnedFd;
+
 use crate::config;
 use crate::host::image::{Image, Print, Stamp};
 use crate::host::library::{Callbacks, LoadError};
@@ -16,6 +18,8 @@ pub(super) struct Library {
     pub(super) stamp: Stamp,
     pub(super) print: Print,
     pub(super) callbacks: Callbacks,
+    /// Open as long as it is served: see [`Callbacks::load`].
+    _copy: OwnedFd,
     pub(super) subprotocols: Vec<String>,
 }
 
@@ -40,7 +44,7 @@ impl Library {
 
     /// The same of a file that has been read.
     pub(super) fn of(app: &config::App, image: &Image) -> Result<Self, LoadError> {
-        let callbacks = Callbacks::load(image, &app.name)?;
+        let (callbacks, copy) = Callbacks::load(image, &app.name)?;
         let subprotocols = callbacks.subprotocols()?;
         let (path, built_with) = (app.path.display(), callbacks.built_with());
         log::info!(app: app.name, "loaded {path} (built with {built_with})");
@@ -51,6 +55,6 @@ impl Library {
             );
         }
         let (stamp, print) = (image.stamp, image.print);
-        Ok(Self { config: app.clone(), stamp, print, callbacks, subprotocols })
+        Ok(Self { config: app.clone(), stamp, print, callbacks, _copy: copy, subprotocols })
     }
 }
