@@ -9,11 +9,12 @@ use ringsocket_tests::apps::{daemon, root};
 use super::{read, run};
 
 /// All that are shipped, with their sections.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("packaging/ringsocket.8", "8"),
     ("packaging/ringsocket-apps.7", "7"),
     ("packaging/ringsocket.json.5", "5"),
     ("packaging/ringsocket-try.1", "1"),
+    ("packaging/ringsocket-demo.1", "1"),
 ];
 /// Columns of a terminal, and so of the rendered page.
 const COLUMNS: usize = 80;
@@ -81,7 +82,8 @@ fn pages_refer_to_pages_that_there_are() {
 
 #[test]
 fn the_pages_of_the_debian_packages_are_all_there_are() {
-    let listed = ["debian/ringsocket.manpages", "debian/libringsocket-dev.manpages"].map(read);
+    let packages = ["ringsocket", "libringsocket-dev", "ringsocket-examples"];
+    let listed = packages.map(|package| read(&format!("debian/{package}.manpages")));
     let listed: BTreeSet<_> = listed.iter().flat_map(|list| list.lines()).collect();
     assert_eq!(listed, PAGES.iter().map(|(page, _)| *page).collect());
 }
@@ -106,10 +108,10 @@ pub(super) fn named_by_help(help: &str) -> BTreeSet<String> {
 fn the_page_of_the_daemon_knows_its_commands_and_options() {
     let program = daemon();
     let text = render("packaging/ringsocket.8");
-    for command in
-        [&["--help"][..], &["check", "--help"], &["reload", "--help"], &["new-app", "--help"]]
-    {
-        let output = Command::new(&program).args(command).output().expect("the program");
+    let commands: [&[&str]; 5] = [&[], &["check"], &["reload"], &["steer"], &["new-app"]];
+    for command in commands {
+        let output =
+            Command::new(&program).args(command).arg("--help").output().expect("the program");
         let names = named_by_help(&String::from_utf8_lossy(&output.stdout));
         assert!(names.contains("--help"), "{command:?}: {names:?}");
         for name in names.iter().filter(|name| *name != "help") {
