@@ -4,6 +4,22 @@ use ringsocket_tests::process;
 
 use super::*;
 
+/// Waits until so many private copies of libraries are open: the main thread closes those of apps that
+/// have ended when it comes round to it.
+#[track_caller]
+fn wait_for_copies(daemon: &Daemon, count: usize) {
+    let copies = || {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap();
+        let links = folder.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("/memfd:app")).count()
+    };
+    let start = Instant::now();
+    while copies() != count {
+        assert!(start.elapsed() < Duration::from_secs(20), "{} copies", copies());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_version_may_be_replaced_while_others_drain() {
     let daemon = builder(r#"{ "shutdown_wait_ws": 1 }"#).start();
@@ -44,6 +60,7 @@ fn a_hundred_reloads_leave_neither_threads_nor_descriptors_nor_memory() {
             connect_to(&daemon, &target, &format!("{version}_{app}")).close_cleanly();
         }
         wait_for_app_threads(&daemon, APP_C);
+        wait_for_copies(&daemon, APP_C);
     };
     replace_all("first");
     replace_all("second");
