@@ -7,6 +7,7 @@ and the daemon. Not for: how apps come and go (dropin.py).
 
 import base64
 import os
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +18,16 @@ from container import Container
 APPS = "/usr/lib/ringsocket/apps"
 PLAYED = "conversation.txt: 13 lines, all as written"
 SDK = "/usr/share/ringsocket/ringsocket-app"
+
+
+def use_libraries_of(root: Path, program: Path):
+    """Has a program run with the C library of the Debian in a folder: that of this machine may be older
+    than the one that the packages were built with."""
+    (loader,) = root.glob("usr/lib/*/ld-linux*.so.*")
+    moved = program.rename(f"{program}.real")
+    command = shlex.join([str(loader), "--library-path", str(loader.parent), str(moved)])
+    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    program.chmod(0o755)
 
 
 def unpack(debs: Path, folder: Path) -> dict[str, str]:
@@ -112,6 +123,7 @@ class Projects:
         """projects of ringsocket new-app test themselves with the packages, and are served"""
         with tempfile.TemporaryDirectory() as folder:
             env = unpack(self.debs, Path(folder))
+            use_libraries_of(self.container.root, Path(folder, "usr/bin/ringsocket"))
             for name, build in (("in-c", in_c), ("in-rust", in_rust)):
                 app = build(self.container, Path(folder), env)
                 self.container.write(f"{APPS}/{name}.so", app)
