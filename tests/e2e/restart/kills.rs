@@ -24,16 +24,15 @@ fn hold_serving(house: &House) {
     }
 }
 
-/// What came of the rounds: all clients together are served on or none, and both have happened.
-fn hold_both(served: &[usize]) {
-    assert!(served.iter().all(|&served_c| served_c == 0 || served_c == CLIENT_C), "{served:?}");
-    assert!(served.contains(&0) && served.contains(&CLIENT_C), "{served:?}");
-}
-
 /// Restarts while clients talk. In the first round a process is killed as soon as something has begun, in the
 /// second when it has come to its end, and in the others up to so many microseconds after it began, by
-/// turns.
-fn kill_in_rounds(seed: u64, most: [u64; 2], begin: fn(&mut Daemon), end: fn(&mut Daemon)) {
+/// turns. All clients together are served on or none. Gives how many were in each round.
+fn kill_in_rounds(
+    seed: u64,
+    most: [u64; 2],
+    begin: fn(&mut Daemon),
+    end: fn(&mut Daemon),
+) -> Vec<usize> {
     let mut house = House::start(r#""worker_c": 2,"#);
     let mut prng = Prng::new(seed);
     let round = |round| {
@@ -54,14 +53,17 @@ fn kill_in_rounds(seed: u64, most: [u64; 2], begin: fn(&mut Daemon), end: fn(&mu
         hold_serving(&house);
         served.len()
     };
-    hold_both(&(0..ROUNDS).map(round).collect::<Vec<_>>());
+    let served: Vec<_> = (0..ROUNDS).map(round).collect();
+    assert!(served.iter().all(|&served_c| served_c == 0 || served_c == CLIENT_C), "{served:?}");
     house.daemon.stop_well();
+    served
 }
 
 #[test]
 fn the_old_process_is_killed_at_any_moment() {
     let left = |daemon: &mut Daemon| daemon.wait_log("left to the next process");
-    kill_in_rounds(1, [6000, 60_000], |daemon| daemon.begin_restart(), left);
+    let served = kill_in_rounds(1, [6000, 60_000], |daemon| daemon.begin_restart(), left);
+    assert_eq!(served[1], CLIENT_C, "it had left all");
 }
 
 #[test]
@@ -70,7 +72,25 @@ fn the_new_process_is_killed_at_any_moment() {
         daemon.begin_restart();
         daemon.start_again();
     };
-    kill_in_rounds(2, [20_000, 150_000], begin, |daemon| daemon.wait_ready());
+    let served = kill_in_rounds(2, [20_000, 150_000], begin, |daemon| daemon.wait_ready());
+    assert_eq!(served[1], 0, "it had taken all up");
+}
+
+#[test]
+fn what_a_process_was_given_and_has_not_touched_is_the_next_ones() {
+    let mut house = House::start("");
+    let clients = house.connect_all("/echo");
+    let served = talk_through(clients, |_| {
+        house.daemon.begin_restart();
+        house.daemon.start_idle();
+        house.daemon.signal(Signal::Kill);
+        house.daemon.start_again();
+        house.daemon.wait_ready();
+    });
+    assert_eq!(served.len(), 3);
+    served.into_iter().for_each(Client::close_cleanly);
+    hold_serving(&house);
+    house.daemon.stop_well();
 }
 
 #[test]

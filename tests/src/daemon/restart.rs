@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -43,9 +43,7 @@ impl Again {
     /// A command with the sockets, and behind them what is stored, as systemd passes it. The
     /// descriptors must stay open until it was started.
     fn command(&self, stored: Vec<(String, OwnedFd)>) -> (Command, Vec<(String, OwnedFd)>) {
-        let mut passed = copies(&self.sockets);
-        passed.extend(stored);
-        let mut command = activation::command(&self.program, &passed);
+        let (mut command, passed) = self.command_of(&self.program, stored);
         command.args(&self.arguments);
         for (name, value) in &self.environment {
             match value {
@@ -54,6 +52,17 @@ impl Again {
             };
         }
         (command, passed)
+    }
+
+    /// A command of another program with the same.
+    fn command_of(
+        &self,
+        program: &Path,
+        stored: Vec<(String, OwnedFd)>,
+    ) -> (Command, Vec<(String, OwnedFd)>) {
+        let mut passed = copies(&self.sockets);
+        passed.extend(stored);
+        (activation::command(program, &passed), passed)
     }
 }
 
@@ -93,11 +102,29 @@ impl Daemon {
     /// ready or not.
     #[track_caller]
     pub fn start_again(&mut self) -> Ended {
+        self.start_next(Again::command)
+    }
+
+    /// The same with a process that has yet to do anything when it is killed, and never does.
+    #[track_caller]
+    pub fn start_idle(&mut self) -> Ended {
+        self.start_next(|again, stored| {
+            let (mut command, passed) = again.command_of(Path::new("/bin/sleep"), stored);
+            command.arg("1000");
+            (command, passed)
+        })
+    }
+
+    #[track_caller]
+    fn start_next(
+        &mut self,
+        command: impl FnOnce(&Again, Vec<(String, OwnedFd)>) -> (Command, Vec<(String, OwnedFd)>),
+    ) -> Ended {
         let ended = self.end(Instant::now());
         let stored = self.notify.stored().expect("what it has left");
         self.notify.begin_anew();
         let again = self.again.as_ref().expect("a daemon that was built as restartable");
-        let (command, _passed) = again.command(stored);
+        let (command, _passed) = command(again, stored);
         (self.child, self.log) = run_logged(command);
         ended
     }
