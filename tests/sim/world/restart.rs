@@ -18,6 +18,8 @@ pub(super) struct Restarts {
     /// When the next begins, in steps.
     pub(super) at: Option<usize>,
     is_under_way: bool,
+    /// All workers have waned, and been told.
+    have_waned: bool,
     /// What workers have left in it.
     left: Vec<Left<Socket>>,
     /// How many connections have been taken up.
@@ -32,6 +34,16 @@ impl Outside {
             self.restarts.is_under_way = true;
             self.shared.parking.store(true, Ordering::Relaxed);
             self.stop();
+        }
+        self.wake_the_waned();
+    }
+
+    /// As the main thread does, when it finds that all workers have waned.
+    fn wake_the_waned(&mut self) {
+        let have_all = self.shared.waned_c.load(Ordering::Acquire) == self.workers.len();
+        if self.restarts.is_under_way && !self.restarts.have_waned && have_all {
+            self.restarts.have_waned = true;
+            self.workers.iter().for_each(|side| side.waker.wake());
         }
     }
 
@@ -63,7 +75,7 @@ pub(super) fn take_up_in_time(rng: &mut Rng, build: impl Fn(&mut Rng) -> Built) 
     let taken_up = take_up(left, saved, &mut workers);
     with_outside(|outside| {
         outside.restarts.taken_up += taken_up.clients.len();
-        outside.restarts.is_under_way = false;
+        (outside.restarts.is_under_way, outside.restarts.have_waned) = (false, false);
         outside.restarts.at = (!rng.once_in(4)).then(|| outside.steps + 1 + rng.below(1500));
         outside.workers = workers;
         outside.shared = shared;
