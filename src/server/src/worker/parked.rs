@@ -20,6 +20,7 @@ use super::parking::RESTARTING;
 use super::peer::{Flags, Owed, Peer, Stage, UnderWay};
 use super::secure::Secured;
 use super::{Worker, count, origin};
+use crate::counted::counted;
 use crate::log;
 use crate::message::{ClientId, PeerAddress};
 
@@ -195,6 +196,14 @@ impl<N: Net> Worker<N> {
         lost_c += surplus.iter().filter(|(_, peer)| is_to_stay(peer)).count();
         for slot in self.peers.in_use() {
             self.resettle(slot);
+        }
+        if !oversized.is_empty() {
+            log::warning!(
+                worker: self.index,
+                "{} closed with 1009: a message that had begun before the restart is larger than \
+                 max_ws_msg_size is now",
+                counted(oversized.len(), "connection")
+            );
         }
         for slot in oversized {
             self.close(slot, CloseCode::TOO_BIG, "a message is larger than the limit is now");
